@@ -1,0 +1,40 @@
+# Sourced by the launcher and by the scripts: finds Node 24, and brings the packages in.
+
+# The Node of node_modules (hashed in package-lock.json), else the machine's own.
+find_node() {
+  case $(uname -m) in aarch64) machine=arm64 ;; *) machine=x64 ;; esac
+  if [ -x "node_modules/node-linux-$machine/bin/node" ]; then
+    echo "$PWD/node_modules/node-linux-$machine/bin/node"
+  else
+    command -v node
+  fi
+}
+
+# Whether the machine itself has npm; on Debian, apt has it.
+ensure_npm() {
+  command -v npm >/dev/null 2>&1 && return
+  echo "homelab: npm is missing, installing it with apt-get" >&2
+  if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
+  $as_root apt-get update -qq >&2
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends npm ca-certificates >&2
+}
+
+# ensure_packages prod|dev: runs npm ci when package-lock.json changed or something is missing.
+ensure_packages() {
+  stamp="node_modules/.homelab-$1"
+  [ "$1" = prod ] && [ -e node_modules/.homelab-dev ] && stamp=node_modules/.homelab-dev
+  [ -e "$stamp" ] && [ ! package-lock.json -nt "$stamp" ] && return
+  ensure_npm
+  echo "homelab: npm ci (once, and after updates)" >&2
+  omit=
+  [ "$1" = prod ] && omit=--omit=dev
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error $omit >&2
+  rm -f node_modules/.homelab-prod node_modules/.homelab-dev
+  touch "node_modules/.homelab-$1"
+}
+
+# Bundles when a source is newer than the bundle.
+ensure_bundle() {
+  if [ -e dist/build-id ] && [ -z "$(find src package.json scripts/build.ts -newer dist/build-id -print -quit)" ]; then return; fi
+  "$(find_node)" --disable-warning=ExperimentalWarning scripts/build.ts >&2
+}

@@ -1,0 +1,38 @@
+import type { HomePaths } from "../cluster/home.ts";
+import { stableStringify, type Json } from "../core/json.ts";
+import { logLine, type LogLevel } from "../core/log.ts";
+import type { AgentEvent, AgentState, ServiceState } from "../host/agent-process.ts";
+import { writeAtomic } from "../host/files.ts";
+import type { ProcessIdentity } from "../host/processes.ts";
+
+const KEPT_EVENTS = 50;
+
+/** What the agent says of itself: a log line for each event, and a state file that is rewritten when something changed. */
+export class Account {
+  readonly #paths: HomePaths;
+  readonly #state: AgentState;
+  #written = "";
+
+  constructor(paths: HomePaths, identity: ProcessIdentity, build: string) {
+    this.#paths = paths;
+    this.#state = { identity, build, services: [], events: [] };
+  }
+
+  event(service: string, says: string, level: LogLevel = "info"): void {
+    const event: AgentEvent = { at: new Date().toISOString(), service, says };
+    this.#state.events = [...this.#state.events, event].slice(-KEPT_EVENTS);
+    process.stdout.write(logLine(level, service, says));
+  }
+
+  services(services: ServiceState[]): void {
+    this.#state.services = services;
+  }
+
+  /** Writes the state file if anything in it is new. */
+  async save(): Promise<void> {
+    const text = stableStringify(this.#state as unknown as Json);
+    if (text === this.#written) return;
+    await writeAtomic(this.#paths.agentState, text);
+    this.#written = text;
+  }
+}

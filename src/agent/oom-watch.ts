@@ -1,0 +1,34 @@
+import { readFile } from "node:fs/promises";
+import { currentLog, logTail } from "../engines/logs.ts";
+import type { HomePaths } from "../cluster/home.ts";
+
+/** The kernel's count of processes that it killed for want of memory (proc(5), /proc/vmstat: oom_kill). */
+async function oomKills(): Promise<number> {
+  const text = await readFile("/proc/vmstat", "utf8").catch(() => "");
+  return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+}
+
+/** Lines by which PostgreSQL says that one of its processes was killed from outside. */
+const KILLED = /^(\S+ \S+ \S+) .*process \(PID (\d+)\) was terminated by signal 9/gm;
+
+/**
+ * Tells a killed backend from a crash, and an out-of-memory kill from any other: PostgreSQL's log says which of its
+ * processes was killed, the kernel's counter whether memory was the reason.
+ */
+export class OomWatch {
+  #kills: number | undefined;
+  readonly #seen = new Set<string>();
+
+  /** What is new since the last look, as sentences; the first look only takes note. */
+  async look(paths: HomePaths): Promise<string[]> {
+    const kills = await oomKills();
+    const before = this.#kills ?? kills;
+    const lines = [...(await logTail(await currentLog(paths, "postgres"), 65536)).matchAll(KILLED)].filter((m) => !this.#seen.has(m[0]));
+    lines.forEach((m) => this.#seen.add(m[0]));
+    const first = this.#kills === undefined;
+    this.#kills = kills;
+    if (first) return [];
+    const why = kills > before ? "OOM: the kernel killed it for want of memory" : "killed by signal 9 (not by the kernel's OOM killer)";
+    return lines.map((m) => `backend ${m[2]} ${why}; PostgreSQL ended all sessions and recovered`);
+  }
+}

@@ -1,0 +1,45 @@
+import { join } from "node:path";
+import { rolesOf } from "../engines/postgres/names.ts";
+import { conninfo, pgpassLine } from "../engines/postgres/dump.ts";
+import { remove, writeAtomic } from "../host/files.ts";
+import { cleanEnvironment, runAny } from "../host/run.ts";
+import { readCredentials } from "../site/credentials.ts";
+import { requireDatabase } from "../site/find-database.ts";
+import type { Site } from "../site/site.ts";
+import { HomelabError } from "../core/errors.ts";
+
+/**
+ * psql past the pooler. As the superuser by default: who can read the home is its master already. The password is in
+ * a file of this session alone, never in an argument or a variable.
+ */
+export async function openShell(site: Site, database: string, as: string | undefined): Promise<void> {
+  const { topology } = site;
+  const admin = await (await site.postgres()).admin();
+  if (database !== "postgres") await requireDatabase(admin, database);
+  const { user, password } = await loginFor(site, database, as);
+  await site.close();
+  const pgpass = join(topology.paths.run, `shell-${process.pid}.pgpass`);
+  await writeAtomic(pgpass, pgpassLine(password));
+  try {
+    const env = cleanEnvironment({ PGPASSFILE: pgpass, ...terminalVariables() });
+    const result = await runAny({ argv: [join(topology.programs.postgresBin, "psql"), conninfo(topology, database, user)], env, inherit: true });
+    process.exitCode = result.exitCode ?? 1;
+  } finally {
+    await remove(pgpass);
+  }
+}
+
+async function loginFor(site: Site, database: string, as: string | undefined): Promise<{ user: string; password: string }> {
+  if (!as || as === "postgres") return { user: "postgres", password: (await site.secrets()).superuser.reveal() };
+  const credentials = await readCredentials(site.topology.paths, database);
+  const known = [credentials?.app, credentials?.read_only].find((login) => login?.user === as);
+  if (known) return known;
+  const roles = rolesOf(database);
+  throw new HomelabError("not_found", `the password of ${as} is not known here`, { hint: `--as takes ${roles.app} or ${roles.readOnly}; without it you are the superuser.` });
+}
+
+/** What psql needs to draw on this terminal. */
+function terminalVariables(): Record<string, string> {
+  const names = ["TERM", "COLUMNS", "LINES", "PAGER", "PSQL_PAGER", "EDITOR", "HOME"];
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]!]] : [])));
+}

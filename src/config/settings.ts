@@ -1,0 +1,104 @@
+import { z } from "zod";
+import { parseDuration } from "../core/units.ts";
+
+const port = (value: number, help: string) => z.int().min(1).max(65535).default(value).describe(help);
+
+const duration = (value: string, help: string) =>
+  z
+    .string()
+    .refine((text) => parseDuration(text) !== undefined, "expected a duration such as 500ms, 30s, 5min, 1h, 7d")
+    .default(value)
+    .describe(help);
+
+/** One line, no quote, no backslash: such a value cannot end the line of any engine's file that it is written to. */
+const plainValue = z.union([
+  z.boolean(),
+  z.number(),
+  z.string().regex(/^[^\u0000-\u001f\u007f'"\\;#]*$/, "expected one line without quotes, backslashes, ; and #"),
+]);
+
+const extra = (help: string) =>
+  z.record(z.string().regex(/^[a-z][a-z0-9_.]*$/), plainValue).default({}).describe(help);
+
+const network = z.strictObject({
+  listen: z
+    .union([z.enum(["private", "loopback"]), z.array(z.union([z.ipv4(), z.ipv6()])).min(1)])
+    .default("private")
+    .describe("Where apps reach us: private (loopback and the private addresses), loopback, or a list of addresses"),
+  host: z
+    .string()
+    .regex(/^[A-Za-z0-9.:-]{1,253}$/, "expected a host name or an address")
+    .default("localhost")
+    .describe("The host in the URLs that are handed out"),
+  port_offset: z.int().min(0).max(50000).default(0).describe("Added to every port below: a second home on one machine"),
+  ports: z
+    .strictObject({
+      direct: port(5432, "PostgreSQL, always the primary (HAProxy)"),
+      direct_read_only: port(5433, "PostgreSQL, replicas, or the primary where there are none (HAProxy)"),
+      pooled: port(6432, "Pooled in transaction mode, always the primary (PgBouncer)"),
+      pooled_read_only: port(6433, "Pooled, read-only (PgBouncer)"),
+      postgres: port(5431, "PostgreSQL itself, inside the cluster"),
+      patroni: port(8008, "Patroni's REST interface, inside the cluster"),
+      etcd_client: port(2379, "etcd, inside the cluster"),
+      etcd_peer: port(2380, "etcd among its members, inside the cluster"),
+      haproxy_stats: port(7000, "HAProxy's statistics, inside the cluster"),
+    })
+    .prefault({}),
+});
+
+const database = z.strictObject({
+  use_pooler: z.boolean().default(true).describe("Hand out pooled URLs first"),
+  default_pool_size: z.int().min(1).max(1000).default(25).describe("Server connections for each database and user"),
+  max_client_conn: z.int().min(10).max(100000).default(1000).describe("Client connections that the pooler takes"),
+  max_db_connections: z.int().min(1).max(5000).default(100).describe("Server connections that the pooler opens for one database"),
+  connection_limit: z.int().min(1).max(5000).default(100).describe("CONNECTION LIMIT of an app's role"),
+  statement_timeout: duration("5min", "statement_timeout of an app's role"),
+  idle_in_transaction_session_timeout: duration("2min", "idle_in_transaction_session_timeout of an app's role"),
+  undelete_within: duration("7d", "How long a deleted database can be brought back"),
+  rotation_overlap: duration("24h", "How long the old password works after a rotation"),
+});
+
+const postgres = z.strictObject({
+  version: z
+    .union([z.literal("auto"), z.int().min(13).max(99)])
+    .default("auto")
+    .describe("Major version; auto takes the newest installed, and stays with the one of existing data"),
+  extra: extra("PostgreSQL's own settings by their names; they win over ours, except for the forced ones"),
+});
+
+const patroni = z.strictObject({
+  ttl: z.int().min(20).max(300).default(20).describe("Seconds that the leader's lease holds (Patroni 4 refuses less than 20)"),
+  loop_wait: z.int().min(1).max(60).default(2).describe("Seconds between two looks of Patroni"),
+  retry_timeout: z.int().min(3).max(60).default(3).describe("Seconds that Patroni tries etcd and PostgreSQL again"),
+});
+
+const logs = z.strictObject({
+  max_size_mb: z.int().min(1).max(10000).default(20).describe("A log of this many MB is rotated"),
+  keep: z.int().min(1).max(100).default(5).describe("Rotated logs that are kept of each"),
+});
+
+/** Every setting of the product, each once: name, type, default and what it means. */
+export const settingsSchema = z
+  .strictObject({
+    version: z.literal(1).default(1).describe("Version of this file's format"),
+    name: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,30}$/, "expected lower-case letters, digits and hyphens, a letter first")
+      .default("homelab")
+      .describe("The cluster's name"),
+    network: network.prefault({}).describe("Addresses and ports"),
+    database: database.prefault({}).describe("What each new database gets, and the pool's sizes"),
+    postgres: postgres.prefault({}).describe("PostgreSQL"),
+    pgbouncer: z.strictObject({ extra: extra("PgBouncer's own settings by their names") }).prefault({}),
+    patroni: patroni.prefault({}).describe("Patroni's timing"),
+    logs: logs.prefault({}).describe("Rotation of the logs"),
+  })
+  .describe("homelab.yaml");
+
+/** The settings as everything else reads them: complete and valid. */
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** The JSON schema of homelab.yaml, for editors. */
+export function settingsJsonSchema(): object {
+  return z.toJSONSchema(settingsSchema, { io: "input" });
+}

@@ -1,0 +1,81 @@
+/**
+ * Every error that a user can meet: one row each. Faces translate a row; nobody else invents codes.
+ * Exit codes: 1 failed · 2 usage or configuration · 3 cancelled or timed out · 4 not allowed · 5 degraded ·
+ * 6 unhealthy · 7 not found · 8 still running.
+ */
+export const errorTable = {
+  usage: { status: 400, exit: 2, title: "The command was not understood" },
+  configuration_invalid: { status: 422, exit: 2, title: "The configuration does not hold" },
+  invariant_violated: { status: 422, exit: 2, title: "The configuration contradicts itself" },
+  input_invalid: { status: 422, exit: 2, title: "The input does not hold" },
+  name_refused: { status: 422, exit: 2, title: "This name cannot be used" },
+  port_taken: { status: 409, exit: 2, title: "A port is taken" },
+  machine_unsuitable: { status: 409, exit: 2, title: "This machine does not fit" },
+  version_refused: { status: 409, exit: 2, title: "An engine's version would endanger data" },
+  packages_missing: { status: 409, exit: 2, title: "Packages are missing" },
+  not_allowed: { status: 403, exit: 4, title: "Not allowed" },
+  database_exists: { status: 409, exit: 1, title: "The database exists" },
+  database_protected: { status: 409, exit: 4, title: "The database is protected" },
+  confirmation_required: { status: 409, exit: 2, title: "A confirmation is missing" },
+  not_found: { status: 404, exit: 7, title: "Not found" },
+  not_installed: { status: 404, exit: 7, title: "Nothing is installed here" },
+  not_running: { status: 503, exit: 6, title: "Not running" },
+  busy: { status: 423, exit: 8, title: "Another operation is at it" },
+  step_failed: { status: 500, exit: 1, title: "A step failed" },
+  deadline_passed: { status: 504, exit: 3, title: "It took too long" },
+  cancelled: { status: 409, exit: 3, title: "Cancelled" },
+  detached: { status: 202, exit: 130, title: "Detached" },
+  lease_lost: { status: 409, exit: 1, title: "Another process took this run over" },
+  steps_unknown: { status: 409, exit: 1, title: "The run was begun by another version" },
+  process_failed: { status: 500, exit: 1, title: "A program failed" },
+  engine_unreachable: { status: 503, exit: 6, title: "An engine does not answer" },
+  failed: { status: 500, exit: 1, title: "Failed" },
+} as const;
+
+/** The stable code of an error, as it is printed and answered by the API. */
+export type ErrorCode = keyof typeof errorTable;
+
+/** What an error may carry beside its sentence. */
+export interface ErrorDetails {
+  /** What to do about it, as one sentence or command. */
+  hint?: string;
+  cause?: unknown;
+  /** For input errors: which field, and what is wrong with it. */
+  errors?: { field: string; message: string }[];
+}
+
+/** An error with a code of the table, a sentence for a person, and a hint. */
+export class HomelabError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly errors: { field: string; message: string }[] | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "HomelabError";
+    this.code = code;
+    this.hint = details.hint;
+    this.errors = details.errors;
+  }
+}
+
+/** The shape that the journal keeps and the faces print. */
+export interface ErrorRecord {
+  code: ErrorCode;
+  message: string;
+  hint?: string;
+}
+
+/** Turns anything thrown into a record; an unknown error is `failed` with its own message. */
+export function errorRecord(error: unknown): ErrorRecord {
+  if (error instanceof HomelabError) {
+    return { code: error.code, message: error.message, ...(error.hint ? { hint: error.hint } : {}) };
+  }
+  return { code: "failed", message: errorMessage(error) };
+}
+
+/** The message of anything thrown. An AggregateError (a refused connection) speaks through its first cause. */
+export function errorMessage(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") return errorMessage(error.errors[0]);
+  return error instanceof Error ? error.message : String(error);
+}

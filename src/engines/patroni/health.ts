@@ -1,0 +1,22 @@
+import { existsSync } from "node:fs";
+import type { Topology } from "../../cluster/topology.ts";
+import type { Health } from "../../core/health.ts";
+import { errorMessage } from "../../core/errors.ts";
+import { patroniMember } from "./client.ts";
+
+/** Whether Patroni runs, sees etcd, and holds a running PostgreSQL. */
+export async function patroniHealth(topology: Topology): Promise<Health> {
+  try {
+    const member = await patroniMember(topology);
+    const facts = { role: member.role, state: member.state, timeline: member.timeline ?? null, watchdog: existsSync("/dev/watchdog") };
+    if (member.state !== "running") {
+      return { state: "down", says: `PostgreSQL is ${member.state}`, facts, hint: "homelab logs postgres shows why." };
+    }
+    if (member.pending_restart) {
+      return { state: "degraded", says: "settings wait for a restart of PostgreSQL", facts, hint: "homelab restart postgres" };
+    }
+    return { state: "ok", says: `${member.role === "replica" ? "replica" : "primary"}, timeline ${member.timeline ?? "?"}`, facts };
+  } catch (error) {
+    return { state: "down", says: `Patroni does not answer: ${errorMessage(error)}`, hint: "homelab logs patroni shows why." };
+  }
+}

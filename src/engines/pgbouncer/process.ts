@@ -1,0 +1,17 @@
+import type { Topology } from "../../cluster/topology.ts";
+import type { ProcessSpec } from "../../host/processes.ts";
+import { cleanEnvironment } from "../../host/run.ts";
+import { poolerConfigPath, poolerFiles, poolerPort, type PoolerName } from "./config.ts";
+
+/** PgBouncer. SIGINT lets running transactions end first; SIGTERM does not (manual, "Signals"). */
+export function pgbouncerProcess(topology: Topology, name: PoolerName): ProcessSpec {
+  return {
+    name,
+    argv: [topology.programs.pgbouncer, "-q", poolerConfigPath(topology, name)],
+    env: cleanEnvironment(),
+    stop: { signal: "SIGINT", grace: 5 },
+    after: [],
+    ready: { socket: `${topology.paths.run}/.s.PGSQL.${poolerPort(topology, name)}` },
+    files: poolerFiles(topology, name),
+  };
+}

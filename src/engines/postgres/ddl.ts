@@ -1,0 +1,76 @@
+import { escapeIdentifier as id, escapeLiteral as text } from "pg";
+
+/*
+ * Every statement that changes roles or databases is built here and nowhere else: identifiers and literals are quoted
+ * by the driver's own functions, and a password only ever appears as a SCRAM verifier.
+ */
+
+/** What a role of an app may be: nothing that reaches beyond its database. */
+const HARMLESS = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS";
+
+export const createOwner = (role: string) => `CREATE ROLE ${id(role)} NOLOGIN ${HARMLESS}`;
+
+/** A login; `member` is the role whose rights it inherits. */
+export function createLogin(role: string, verifier: string, connectionLimit: number, member?: string): string {
+  const inRole = member ? ` IN ROLE ${id(member)}` : "";
+  return `CREATE ROLE ${id(role)} LOGIN ${HARMLESS} CONNECTION LIMIT ${Math.trunc(connectionLimit)} PASSWORD ${text(verifier)}${inRole}`;
+}
+
+export const setPassword = (role: string, verifier: string) => `ALTER ROLE ${id(role)} LOGIN PASSWORD ${text(verifier)} VALID UNTIL 'infinity'`;
+export const setValidUntil = (role: string, until: Date) => `ALTER ROLE ${id(role)} VALID UNTIL ${text(until.toISOString())}`;
+export const disableLogin = (role: string) => `ALTER ROLE ${id(role)} NOLOGIN PASSWORD NULL`;
+export const setConnectionLimit = (role: string, limit: number) => `ALTER ROLE ${id(role)} CONNECTION LIMIT ${Math.trunc(limit)}`;
+export const setForRole = (role: string, setting: string, value: string) => `ALTER ROLE ${id(role)} SET ${id(setting)} = ${text(value)}`;
+export const setForRoleIn = (role: string, database: string, setting: string, value: string) =>
+  `ALTER ROLE ${id(role)} IN DATABASE ${id(database)} SET ${id(setting)} = ${text(value)}`;
+export const grantRole = (role: string, to: string) => `GRANT ${id(role)} TO ${id(to)}`;
+export const commentOnRole = (role: string, comment: string) => `COMMENT ON ROLE ${id(role)} IS ${text(comment)}`;
+export const renameRole = (role: string, to: string) => `ALTER ROLE ${id(role)} RENAME TO ${id(to)}`;
+export const dropRole = (role: string) => `DROP ROLE IF EXISTS ${id(role)}`;
+export const dropOwned = (role: string) => `DROP OWNED BY ${id(role)} CASCADE`;
+
+export const createDatabase = (name: string, owner: string, template: string) =>
+  `CREATE DATABASE ${id(name)} OWNER ${id(owner)} TEMPLATE ${id(template)} STRATEGY wal_log`;
+export const renameDatabase = (name: string, to: string) => `ALTER DATABASE ${id(name)} RENAME TO ${id(to)}`;
+export const limitConnections = (name: string, limit: number) => `ALTER DATABASE ${id(name)} CONNECTION LIMIT ${Math.trunc(limit)}`;
+export const allowConnections = (name: string, allow: boolean) => `ALTER DATABASE ${id(name)} ALLOW_CONNECTIONS ${allow}`;
+export const dropDatabase = (name: string) => `DROP DATABASE IF EXISTS ${id(name)} WITH (FORCE)`;
+export const revokeAllFromPublic = (name: string) => `REVOKE ALL ON DATABASE ${id(name)} FROM PUBLIC`;
+export const grantConnect = (name: string, roles: string[]) => `GRANT CONNECT ON DATABASE ${id(name)} TO ${roles.map(id).join(", ")}`;
+
+/** Inside a database: schema public for the owner and its readers alone, and what the owner creates later is readable too. */
+export function schemaPrivileges(owner: string, readOnly: string): string[] {
+  const defaults = `ALTER DEFAULT PRIVILEGES FOR ROLE ${id(owner)}`;
+  return [
+    "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+    `ALTER SCHEMA public OWNER TO ${id(owner)}`,
+    `GRANT USAGE ON SCHEMA public TO ${id(readOnly)}`,
+    `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${id(readOnly)}`,
+    `GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO ${id(readOnly)}`,
+    `${defaults} GRANT SELECT ON TABLES TO ${id(readOnly)}`,
+    `${defaults} GRANT SELECT ON SEQUENCES TO ${id(readOnly)}`,
+    `${defaults} GRANT USAGE ON SCHEMAS TO ${id(readOnly)}`,
+  ];
+}
+
+export const createExtension = (name: string) => `CREATE EXTENSION IF NOT EXISTS ${id(name)} WITH SCHEMA public CASCADE`;
+
+/**
+ * The pooler's lookup of a login's verifier: one function that a single role may call, closed to superusers, to
+ * replication and to expired roles (PgBouncer manual, "auth_query"; CVE-2025-2291).
+ */
+export function lookupFunction(caller: string): string[] {
+  return [
+    "CREATE SCHEMA IF NOT EXISTS pgbouncer AUTHORIZATION postgres",
+    "REVOKE ALL ON SCHEMA pgbouncer FROM PUBLIC",
+    `GRANT USAGE ON SCHEMA pgbouncer TO ${id(caller)}`,
+    `CREATE OR REPLACE FUNCTION pgbouncer.user_lookup(IN i_username text, OUT uname text, OUT phash text) RETURNS record
+     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $lookup$
+       SELECT rolname::text, rolpassword FROM pg_catalog.pg_authid
+       WHERE rolname = i_username AND rolcanlogin AND NOT rolsuper AND NOT rolreplication
+         AND (rolvaliduntil IS NULL OR rolvaliduntil > pg_catalog.now())
+     $lookup$`,
+    "REVOKE ALL ON FUNCTION pgbouncer.user_lookup(text) FROM PUBLIC",
+    `GRANT EXECUTE ON FUNCTION pgbouncer.user_lookup(text) TO ${id(caller)}`,
+  ];
+}

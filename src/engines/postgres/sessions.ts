@@ -1,0 +1,151 @@
+import { Client, type QueryResultRow } from "pg";
+import { HomelabError, errorMessage } from "../../core/errors.ts";
+import type { Secrets } from "../../config/secrets.ts";
+import { postgresSocket, type Topology } from "../../cluster/topology.ts";
+
+/** The platform's own roles: the superuser changes things, the monitor only looks. */
+export type PlatformRole = "postgres" | "homelab_monitor";
+
+/** A session of the platform. */
+export interface Session {
+  query<R extends QueryResultRow>(text: string, values?: unknown[]): Promise<R[]>;
+  /** Several statements as one transaction: all or nothing. */
+  transaction(statements: string[]): Promise<void>;
+}
+
+/**
+ * What a database's owner could set on our sessions is pinned at their start: startup options win over ALTER DATABASE
+ * and ALTER ROLE (PostgreSQL manual, 20.1.3). Without this, a planted operator or a changed role would run as superuser.
+ */
+const PINNED: Record<string, string> = {
+  search_path: "pg_catalog,pg_temp",
+  role: "none",
+  statement_timeout: "10min",
+  lock_timeout: "10s",
+  idle_in_transaction_session_timeout: "1min",
+  default_transaction_read_only: "off",
+  default_transaction_isolation: "read\\ committed",
+  session_replication_role: "origin",
+  row_security: "off",
+  check_function_bodies: "on",
+  client_min_messages: "warning",
+  // A statement that fails must not leave a verifier in the log.
+  log_min_error_statement: "panic",
+};
+
+/** Milliseconds that a session inside a database is kept after its last use. */
+const KEEP_INSIDE = 250;
+
+/** The sessions of one process: one kept open to the database postgres, others opened where they are needed. */
+export class PostgresSessions {
+  readonly #topology: Topology;
+  readonly #secrets: Secrets;
+  readonly #kept = new Map<PlatformRole, Promise<Client>>();
+  #inside: { database: string; client: Promise<Client>; timer: NodeJS.Timeout | undefined } | undefined;
+
+  constructor(topology: Topology, secrets: Secrets) {
+    this.#topology = topology;
+    this.#secrets = secrets;
+  }
+
+  /** The session to the database postgres that this process keeps. */
+  async admin(): Promise<Session> {
+    return session(await this.#keep("postgres"));
+  }
+
+  /** The looking session: pg_monitor, no superuser. */
+  async monitor(): Promise<Session> {
+    return session(await this.#keep("homelab_monitor"));
+  }
+
+  /**
+   * A superuser's session inside another database, for the time of `work`. It is kept for a moment: the steps of one
+   * operation follow one another closely, and a login costs more than what they do.
+   */
+  async within<T>(database: string, work: (session: Session) => Promise<T>): Promise<T> {
+    if (this.#inside?.database !== database) await this.leave();
+    clearTimeout(this.#inside?.timer);
+    const inside = (this.#inside ??= { database, client: this.#connect("postgres", database), timer: undefined });
+    try {
+      const client = await inside.client;
+      client.once("end", () => this.#inside === inside && (this.#inside = undefined));
+      return await work(session(client));
+    } catch (error) {
+      await this.leave();
+      throw error;
+    } finally {
+      inside.timer = setTimeout(() => void this.leave(), KEEP_INSIDE).unref();
+    }
+  }
+
+  /** Leaves the database that `within` was in: a session there would hold off a rename. */
+  async leave(): Promise<void> {
+    const inside = this.#inside;
+    this.#inside = undefined;
+    clearTimeout(inside?.timer);
+    await inside?.client.then((client) => client.end()).catch(() => {});
+  }
+
+  /** Ends every session; the next call opens new ones. */
+  async end(): Promise<void> {
+    const kept = [...this.#kept.values()];
+    this.#kept.clear();
+    await this.leave();
+    await Promise.allSettled(kept.map(async (client) => (await client).end()));
+  }
+
+  #keep(role: PlatformRole): Promise<Client> {
+    const known = this.#kept.get(role);
+    if (known) return known;
+    const opening = this.#connect(role, "postgres").then((client) => {
+      const forget = () => this.#kept.get(role) === opening && this.#kept.delete(role);
+      client.on("error", forget).on("end", forget);
+      return client;
+    });
+    opening.catch(() => this.#kept.delete(role));
+    this.#kept.set(role, opening);
+    return opening;
+  }
+
+  async #connect(user: PlatformRole, database: string): Promise<Client> {
+    const socket = postgresSocket(this.#topology);
+    const client = new Client({
+      host: socket.directory,
+      port: socket.port,
+      user,
+      database,
+      password: this.#secrets[user === "postgres" ? "superuser" : "monitor"].reveal(),
+      application_name: "homelab",
+      connectionTimeoutMillis: 5000,
+      options: Object.entries(PINNED)
+        .filter(([name]) => user === "postgres" || !["session_replication_role", "log_min_error_statement"].includes(name))
+        .map(([name, value]) => `-c ${name}=${value}`)
+        .join(" "),
+    });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      return client;
+    } catch (cause) {
+      throw new HomelabError("engine_unreachable", `PostgreSQL (database ${database}): ${errorMessage(cause)}`, {
+        cause,
+        hint: "homelab health shows what is down; homelab up starts what is stopped.",
+      });
+    }
+  }
+}
+
+function session(client: Client): Session {
+  return {
+    query: async <R extends QueryResultRow>(text: string, values?: unknown[]) => (await client.query<R>(text, values)).rows,
+    async transaction(statements) {
+      try {
+        // One message: the server runs it as one transaction, and there is one round trip.
+        await client.query(`BEGIN;${statements.join(";")};COMMIT`);
+      } catch (error) {
+        await client.query("ROLLBACK").catch(() => {});
+        throw error;
+      }
+    },
+  };
+}

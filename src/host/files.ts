@@ -1,0 +1,74 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
+
+/** The text of a file, or undefined if there is none. */
+export async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** A JSON file's value, or undefined if there is none. */
+export async function readJson<T>(path: string): Promise<T | undefined> {
+  const text = await readText(path);
+  return text === undefined ? undefined : (JSON.parse(text) as T);
+}
+
+/**
+ * Writes a file so that, whatever happens, either the old or the new content is there whole: a temporary file beside
+ * it, fsync, rename, fsync of the folder. The mode is set before the first byte.
+ */
+export async function writeAtomic(path: string, content: string, mode = 0o600): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+  const file = await open(temporary, "wx", mode);
+  try {
+    await file.chmod(mode);
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  await syncFolder(dirname(path));
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Makes a folder with exactly this mode; an existing one gets it. */
+export async function ensureFolder(path: string, mode: number): Promise<void> {
+  await mkdir(path, { recursive: true, mode });
+  await chmod(path, mode);
+}
+
+/** The permission bits of a path, or undefined if there is nothing. */
+export async function modeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).mode & 0o777;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return (await modeOf(path)) !== undefined;
+}
+
+/** Removes a file or a folder with all that is in it; nothing there is fine. */
+export async function remove(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}

@@ -1,0 +1,30 @@
+import { z } from "zod";
+import { HomelabError } from "../../core/errors.ts";
+import { requireOurs } from "../../site/find-database.ts";
+import type { Guard, Operation } from "../operation.ts";
+import { keepDump } from "./keep-dump.ts";
+import { refuseConnections } from "./refuse-connections.ts";
+import { keepCredentials, renameAway, type DropInput, type Refused } from "./rename-away.ts";
+
+const isNotProtected: Guard<DropInput> = async ({ input, site }) => {
+  const row = await requireOurs(await (await site.postgres()).admin(), input.name);
+  if (!row.anchor.protected) return;
+  throw new HomelabError("database_protected", `${input.name} is protected`, {
+    hint: `homelab db create ${input.name} --no-protect takes the protection away.`,
+  });
+};
+
+/** Deletes a database softly: out of the way at once, and there to be had back for a week. */
+export const databaseDrop: Operation<DropInput> = {
+  name: "database.drop",
+  summary: "Take a database out of use, with a dump, so that it can be brought back for a while",
+  input: z.strictObject({ name: z.string().min(1).max(200) }),
+  locks: (input) => [`cluster/database/${input.name}`],
+  guards: [isNotProtected],
+  steps: [refuseConnections, keepDump, renameAway, keepCredentials],
+  result: async ({ input, site, output }) => {
+    const { deletedName, dump } = output<Refused>("refuse-connections")!;
+    const { undelete_within: within } = site.topology.settings.database;
+    return { database: input.name, deleted_name: deletedName, dump, undelete_within: within };
+  },
+};

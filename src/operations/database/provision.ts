@@ -1,0 +1,55 @@
+import { HomelabError } from "../../core/errors.ts";
+import { findDatabase } from "../../engines/postgres/databases.ts";
+import { checkExtensions } from "../../engines/postgres/extensions.ts";
+import { checkCreatedName } from "../../engines/postgres/names.ts";
+import type { Guard, Operation } from "../operation.ts";
+import { createDatabaseStep } from "./create-database.ts";
+import { makeRoles } from "./make-roles.ts";
+import { openDatabase } from "./open-database.ts";
+import { ownerOf, provisionInput, type ProvisionInput } from "./provision-input.ts";
+import { proveAppLogin } from "./prove-app-login.ts";
+import { saveCredentials } from "./save-credentials.ts";
+
+const nameIsUsable: Guard<ProvisionInput> = async ({ input }) => {
+  checkCreatedName(input.name);
+  if (input.owner) checkCreatedName(input.owner);
+};
+
+/** What others made keeps its name: we would take it over by accident otherwise. */
+const isOursOrFree: Guard<ProvisionInput> = async ({ input, site }) => {
+  const found = await findDatabase(await (await site.postgres()).admin(), input.name);
+  if (!found || found.anchor) return;
+  throw new HomelabError("database_exists", `the database ${input.name} exists and was not made by homelab`, {
+    hint: "Choose another name.",
+  });
+};
+
+const extensionsExist: Guard<ProvisionInput> = async ({ input, site }) => {
+  if (input.extensions.length > 0) await checkExtensions(await (await site.postgres()).admin(), input.extensions);
+};
+
+/** A superuser must not own what an app writes to, nor a database be copied that is no template. */
+const ownerAndTemplateFit: Guard<ProvisionInput> = async ({ input, site }) => {
+  if (!input.owner && input.template === "template0") return;
+  const admin = await (await site.postgres()).admin();
+  const [owner] = await admin.query<{ unfit: boolean }>(
+    "SELECT rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls OR rolcanlogin AS unfit FROM pg_catalog.pg_roles WHERE rolname = $1",
+    [ownerOf(input)],
+  );
+  if (input.owner && owner?.unfit) {
+    throw new HomelabError("input_invalid", `the role ${input.owner} can log in or do more than own a database`, { hint: "Name a role without LOGIN, or a new one." });
+  }
+  const [template] = await admin.query("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1 AND datistemplate", [input.template]);
+  if (!template) throw new HomelabError("not_found", `there is no template database ${input.template}`, { hint: "Leave --template out for an empty database." });
+};
+
+/** A database with its roles, privileges and credentials, proven by a login through the pooler. */
+export const databaseProvision: Operation<ProvisionInput> = {
+  name: "database.provision",
+  summary: "Create a database with its roles, and prove a login through the pooler",
+  input: provisionInput,
+  locks: (input) => [`cluster/database/${input.name}`],
+  guards: [nameIsUsable, isOursOrFree, ownerAndTemplateFit, extensionsExist],
+  steps: [saveCredentials, makeRoles, createDatabaseStep, openDatabase, proveAppLogin],
+  result: async ({ input }) => ({ database: input.name, owner: ownerOf(input) }),
+};

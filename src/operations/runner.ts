@@ -1,0 +1,174 @@
+import { sleep } from "../core/clock.ts";
+import { errorMessage, errorRecord, HomelabError } from "../core/errors.ts";
+import { newRunId, type RunId } from "../core/ids.ts";
+import type { Json } from "../core/json.ts";
+import type { Claim, Journal, Run } from "../journal/journal.ts";
+import { checkFrozenSteps } from "./history.ts";
+import { stepNames, type AnyOperation } from "./operation.ts";
+import { Walk, type WalkOptions } from "./walk.ts";
+
+/** The reason of a signal by which a run is left to others, and what `start` throws then: it goes on elsewhere. */
+export class Detach extends Error {
+  readonly runId: RunId | undefined;
+
+  constructor(runId?: RunId) {
+    super("detached");
+    this.runId = runId;
+  }
+}
+
+export interface RunnerOptions extends Omit<WalkOptions, "signal"> {
+  registry: readonly AnyOperation[];
+  signal?: AbortSignal;
+}
+
+/** How a run is asked for. */
+export interface StartOptions {
+  caller: string;
+  /** Seconds to wait for another run that holds a lock; 30 by default. */
+  waitForLock?: number;
+}
+
+/** A finished run with its result. @see Runner.start */
+export interface Finished {
+  run: Run;
+  result: Json;
+}
+
+/** Milliseconds between two renewals of the lease; a sixth of its length. */
+const RENEW_EVERY = 5000;
+
+/** Starts, joins and resumes runs. */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #signal: AbortSignal;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#signal = options.signal ?? new AbortController().signal;
+  }
+
+  /**
+   * Runs an operation to its end. The same operation with the same input, when it is under way, is joined and not
+   * begun twice; an interrupted run that holds a lock is finished first.
+   * @throws HomelabError with the operation's own error; `busy` when a lock stays taken.
+   */
+  async start(name: string, rawInput: unknown, options: StartOptions): Promise<Finished> {
+    const operation = this.operation(name);
+    const input = this.parse(operation, rawInput);
+    const id = newRunId(this.#options.site.clock.now());
+    const end = Date.now() + (options.waitForLock ?? 30) * 1000;
+    for (;;) {
+      const request = { id, operation: name, input: input as Json, steps: stepNames(operation), locks: operation.locks(input), caller: options.caller };
+      const admission = await this.#options.journal.begin(request);
+      if (admission.kind === "claimed") return this.#execute((await this.#get(id))!, admission.claim);
+      if (admission.kind === "same") return this.join(admission.run.id);
+      const resumed = await this.tryResume(admission.run);
+      if (resumed) continue;
+      if (Date.now() > end) throw this.#busy(admission.lock, admission.run);
+      await sleep(100, this.#signal);
+    }
+  }
+
+  /** Waits for a run that somebody else does, and goes on with it should that somebody die. */
+  async join(id: RunId): Promise<Finished> {
+    for (;;) {
+      const run = await this.#get(id);
+      if (!run) throw new HomelabError("not_found", `there is no operation ${id}`, { hint: "homelab op list shows them." });
+      if (run.state !== "running") return this.#outcome(run);
+      const claim = await this.#options.journal.takeOver(id);
+      if (claim) return this.#execute(run, claim);
+      await sleep(50, this.#signal);
+    }
+  }
+
+  /** Goes on with an interrupted run, if it is one; its own failure is in the journal and not thrown. */
+  async tryResume(run: Run): Promise<boolean> {
+    const claim = await this.#options.journal.takeOver(run.id);
+    if (!claim) return false;
+    await this.#execute(run, claim).catch((error: unknown) => {
+      if (error instanceof Detach) throw error;
+    });
+    return true;
+  }
+
+  /** Finds an operation by its name. @throws HomelabError `not_found` */
+  operation(name: string): AnyOperation {
+    const found = this.#options.registry.find((operation) => operation.name === name);
+    if (!found) throw new HomelabError("not_found", `there is no operation ${name}`);
+    return found;
+  }
+
+  /** Checks an input against the operation's schema. @throws HomelabError `input_invalid` */
+  parse(operation: AnyOperation, rawInput: unknown): unknown {
+    const parsed = operation.input.safeParse(rawInput);
+    if (parsed.success) return parsed.data;
+    const errors = parsed.error.issues.map((issue) => ({ field: issue.path.join("."), message: issue.message }));
+    throw new HomelabError("input_invalid", errors.map((e) => `${e.field || "input"}: ${e.message}`).join("; "), { errors });
+  }
+
+  async #execute(run: Run, claim: Claim): Promise<Finished> {
+    const operation = this.operation(run.operation);
+    const { journal } = this.#options;
+    const renewal = setInterval(() => void journal.renew(claim).catch(() => clearInterval(renewal)), RENEW_EVERY);
+    renewal.unref();
+    try {
+      const walk = new Walk(operation, run, claim, this.parse(operation, run.input), { ...this.#options, signal: this.#signal });
+      await this.#walk(operation, run, claim, walk);
+    } finally {
+      clearInterval(renewal);
+    }
+    return this.#outcome((await this.#get(run.id))!);
+  }
+
+  async #walk(operation: AnyOperation, run: Run, claim: Claim, walk: Walk): Promise<void> {
+    const { journal } = this.#options;
+    try {
+      checkFrozenSteps(operation, run.steps);
+      if ((await journal.entries(run.id)).length === 0) await this.#guard(operation, claim, walk);
+      await walk.forward();
+      await journal.finish(claim, "completed", { result: await operation.result(walk.context()) });
+    } catch (error) {
+      if (error instanceof Refused) return;
+      if (error instanceof HomelabError && error.code === "lease_lost") throw error;
+      if (this.#signal.aborted && this.#signal.reason instanceof Detach) {
+        await journal.release(claim);
+        throw new Detach(run.id);
+      }
+      await this.#giveUp(claim, walk, error);
+    }
+  }
+
+  async #guard(operation: AnyOperation, claim: Claim, walk: Walk): Promise<void> {
+    try {
+      for (const guard of operation.guards) await guard(walk.context());
+    } catch (error) {
+      await this.#options.journal.finish(claim, "refused", { error: errorRecord(error) });
+      throw new Refused();
+    }
+  }
+
+  async #giveUp(claim: Claim, walk: Walk, error: unknown): Promise<void> {
+    const left = await walk.backward().catch((cause: unknown) => [errorMessage(cause)]);
+    const record = errorRecord(error);
+    if (left.length > 0) record.message += ` (not taken back: ${left.join(", ")})`;
+    await this.#options.journal.finish(claim, record.code === "cancelled" ? "cancelled" : "failed", { error: record });
+  }
+
+  #outcome(run: Run): Finished {
+    if (run.state === "completed") return { run, result: run.result };
+    const error = run.error ?? { code: "failed" as const, message: `${run.operation} ended as ${run.state}` };
+    throw new HomelabError(error.code, error.message, { hint: error.hint });
+  }
+
+  #busy(lock: string, run: Run): HomelabError {
+    return new HomelabError("busy", `${run.operation} (${run.id}) is at ${lock.split("/").at(-1)}`, { hint: `homelab op watch ${run.id} follows it.` });
+  }
+
+  async #get(id: RunId): Promise<Run | undefined> {
+    return this.#options.journal.get(id);
+  }
+}
+
+/** The refusal is in the journal; nothing was changed. */
+class Refused extends Error {}

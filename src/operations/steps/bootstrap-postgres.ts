@@ -1,0 +1,56 @@
+import { waitUntil } from "../../core/clock.ts";
+import { HomelabError } from "../../core/errors.ts";
+import { etcdDeletePrefix } from "../../engines/etcd/client.ts";
+import { lastLogLine } from "../../engines/logs.ts";
+import { isPrimary, patroniMember } from "../../engines/patroni/client.ts";
+import { patroniKey } from "../../engines/patroni/config.ts";
+import { patroniProcess } from "../../engines/patroni/process.ts";
+import { exists, remove, writeAtomic } from "../../host/files.ts";
+import { findProcess, startProcess, stopLeftover, stopProcess } from "../../host/processes.ts";
+import type { Step, StepContext } from "../operation.ts";
+
+/** Begins from nothing: what an interrupted bootstrap left can start and be broken all the same, so it is removed. */
+async function startAfresh({ site }: StepContext<unknown>): Promise<void> {
+  const { topology } = site;
+  const spec = patroniProcess(topology);
+  await stopProcess(topology.paths.run, spec.name, { signal: "SIGKILL", grace: 0 });
+  await stopLeftover({ ...spec.leaves!, stop: { signal: "SIGQUIT", grace: 5 } });
+  await remove(topology.paths.postgresData);
+  await etcdDeletePrefix(topology, patroniKey(topology, ""));
+  await startProcess(topology.paths, spec);
+}
+
+async function waitForPrimary({ site, signal }: StepContext<unknown>): Promise<void> {
+  const { topology } = site;
+  await waitUntil(
+    async () => {
+      if (await isPrimary(topology)) return true;
+      if (!(await findProcess(topology.paths.run, "patroni"))) {
+        throw new HomelabError("step_failed", `Patroni ended while it set up PostgreSQL. ${(await lastLogLine(topology.paths, "patroni")) ?? ""}`);
+      }
+      return false;
+    },
+    { timeout: 110, signal, every: 30, what: "PostgreSQL is set up and primary", why: () => lastLogLine(topology.paths, "patroni") },
+  );
+}
+
+/**
+ * initdb through Patroni. The mark that it went through whole is written last; before that, nothing of it is trusted,
+ * and nobody has been given a database yet.
+ */
+export const bootstrapPostgresStep: Step<unknown> = {
+  name: "bootstrap-postgres",
+  plan: ({ site }) => `initialise PostgreSQL ${site.topology.versions.postgresql[0]} under ${site.topology.paths.postgresData}`,
+  check: async ({ site }) => (await exists(site.topology.paths.bootstrapped)) && (await isPrimary(site.topology)),
+  async run(context) {
+    const { topology } = context.site;
+    if (!(await exists(topology.paths.bootstrapped)) && !(await isPrimary(topology))) await startAfresh(context);
+    await waitForPrimary(context);
+    const member = await patroniMember(topology);
+    const mark = { system_identifier: member.database_system_identifier ?? null, major: topology.versions.postgresql[0] ?? null };
+    await writeAtomic(topology.paths.bootstrapped, `${JSON.stringify(mark)}\n`);
+    return { says: `PostgreSQL ${topology.versions.postgresql.join(".")} is primary`, output: mark };
+  },
+  barrier: true,
+  deadline: 120,
+};

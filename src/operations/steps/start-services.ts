@@ -1,0 +1,42 @@
+import { waitUntil } from "../../core/clock.ts";
+import { lastLogLine } from "../../engines/logs.ts";
+import { nodeProcesses } from "../../engines/services.ts";
+import { certificateFiles } from "../../engines/tls.ts";
+import { isReady } from "../../host/probe.ts";
+import { findProcess, type ProcessSpec } from "../../host/processes.ts";
+import type { Step, StepContext } from "../operation.ts";
+
+async function isUp({ site }: StepContext<unknown>, spec: ProcessSpec): Promise<boolean> {
+  const { paths } = site.topology;
+  return (await findProcess(paths.run, spec.name)) !== undefined && isReady(spec.ready, certificateFiles(paths));
+}
+
+/** Waits until the agent has started these services and each really answers. */
+function startServices(name: string, names: string[] | undefined, deadline: number): Step<unknown> {
+  const specs = (context: StepContext<unknown>) => nodeProcesses(context.site.topology).filter((spec) => names?.includes(spec.name) ?? true);
+  return {
+    name,
+    plan: (context) => `start ${specs(context).map((spec) => spec.name).join(", ")}`,
+    check: async (context) => (await Promise.all(specs(context).map((spec) => isUp(context, spec)))).every(Boolean),
+    async run(context) {
+      const { signal, site } = context;
+      const wait = (spec: ProcessSpec) =>
+        waitUntil(() => isUp(context, spec), {
+          timeout: deadline - 5,
+          every: 30,
+          signal,
+          what: `${spec.name} answers`,
+          why: () => lastLogLine(site.topology.paths, spec.name),
+        });
+      await Promise.all(specs(context).map(wait));
+      return { says: specs(context).map((spec) => spec.name).join(", ") };
+    },
+    deadline,
+  };
+}
+
+/** etcd first: Patroni asks it who leads. */
+export const startEtcd = startServices("start-etcd", ["etcd"], 40);
+
+/** Everything. PostgreSQL may have to recover first: that takes what it takes, and the log tells. */
+export const startAllServices = startServices("start-services", undefined, 600);

@@ -1,0 +1,89 @@
+import { formatVersion } from "../cluster/versions.ts";
+import { worstState, type Health, type HealthState } from "../core/health.ts";
+import { haproxyHealth } from "../engines/haproxy/health.ts";
+import { patroniHealth } from "../engines/patroni/health.ts";
+import { pgbouncerHealth } from "../engines/pgbouncer/health.ts";
+import { etcdHealth } from "../engines/etcd/health.ts";
+import { postgresHealth } from "../engines/postgres/health.ts";
+import { readAgent, type AgentEvent } from "../host/agent-process.ts";
+import { exists } from "../host/files.ts";
+import { freeBytes } from "../host/machine.ts";
+import { findProcess } from "../host/processes.ts";
+import type { Site } from "../site/site.ts";
+import { databaseList } from "./databases.ts";
+
+/** One service on the status screen. */
+export interface ServiceStatus {
+  name: string;
+  state: HealthState;
+  says: string;
+  pid: number | null;
+  ports: number[];
+}
+
+/** One screen: is it up, where is it, what is in it. */
+export interface ClusterStatus {
+  cluster: string;
+  state: HealthState;
+  /** Stopped on purpose with `down`. */
+  stopped: boolean;
+  node: string;
+  postgres_version: string;
+  home: string;
+  services: ServiceStatus[];
+  /** Null while PostgreSQL does not answer. */
+  databases: { count: number; size_bytes: number } | null;
+  disk_free_bytes: number;
+  events: AgentEvent[];
+}
+
+/** Looks at every part at once. */
+export async function clusterStatus(site: Site): Promise<ClusterStatus> {
+  const { topology } = site;
+  const { ports, paths } = topology;
+  const agent = await readAgent(paths);
+  const [databases, ...services] = await Promise.all([
+    countDatabases(site),
+    service(site, "agent", agentLook(agent?.alive === true), []),
+    service(site, "etcd", etcdHealth(topology), [ports.etcd_client]),
+    service(site, "patroni", patroniHealth(topology), [ports.patroni]),
+    service(site, "postgres", postgresHealth(site.postgres), [ports.postgres]),
+    service(site, "haproxy", haproxyHealth(topology), [ports.direct, ports.direct_read_only]),
+    service(site, "pgbouncer", pgbouncerHealth(topology, "pgbouncer"), [ports.pooled]),
+    service(site, "pgbouncer-ro", pgbouncerHealth(topology, "pgbouncer-ro"), [ports.pooled_read_only]),
+  ]);
+  const running = services.some((entry) => entry.pid !== null);
+  return {
+    cluster: topology.scope,
+    state: worstState(services.map((entry) => entry.state)),
+    stopped: !running && (await exists(paths.bootstrapped)),
+    node: topology.node.name,
+    postgres_version: formatVersion(topology.versions.postgresql),
+    home: paths.root,
+    services,
+    databases,
+    disk_free_bytes: freeBytes(paths.root),
+    events: agent?.state.events.slice(-5) ?? [],
+  };
+}
+
+const agentLook = async (alive: boolean): Promise<Health> =>
+  alive ? { state: "ok", says: "keeps the services running" } : { state: "degraded", says: "does not run: homelab up starts it" };
+
+async function service({ topology }: Site, name: string, look: Promise<Health>, ports: number[]): Promise<ServiceStatus> {
+  const [health, process] = await Promise.all([
+    look.catch((error: unknown): Health => ({ state: "unknown", says: `could not look: ${String(error)}` })),
+    name === "agent" ? readAgent(topology.paths) : findProcess(topology.paths.run, name),
+  ]);
+  const pid = process && "state" in process ? (process.alive ? process.state.identity.pid : null) : (process?.pid ?? null);
+  return { name, state: health.state, says: health.says, pid, ports };
+}
+
+async function countDatabases(site: Site): Promise<ClusterStatus["databases"]> {
+  try {
+    const list = await databaseList(site);
+    return { count: list.length, size_bytes: list.reduce((sum, row) => sum + (row.size_bytes ?? 0), 0) };
+  } catch {
+    return null;
+  }
+}
