@@ -10,10 +10,21 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["src/**/*.test.ts", "tests/unit/**/*.test.ts"], pool: "threads", isolate: false },
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "tests/unit/**/*.test.ts"],
+          pool: "threads",
+          isolate: false,
+        },
       },
-      { extends: true, test: { name: "features", include: ["tests/features/**/*.test.ts"], sequence: { groupOrder: 1 }, ...engines } },
-      { extends: true, test: { name: "chaos", include: ["tests/chaos/**/*.test.ts"], sequence: { groupOrder: 2 }, ...engines } },
+      {
+        extends: true,
+        test: { name: "features", include: ["tests/features/**/*.test.ts"], sequence: { groupOrder: 1 }, ...engines },
+      },
+      {
+        extends: true,
+        test: { name: "chaos", include: ["tests/chaos/**/*.test.ts"], sequence: { groupOrder: 2 }, ...engines },
+      },
     ],
   },
 });

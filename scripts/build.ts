@@ -21,7 +21,13 @@ const bundle = await rolldown({
 });
 await rm(partial, { recursive: true, force: true });
 await mkdir(partial, { recursive: true });
-await bundle.write({ dir: partial, format: "esm", entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js", minify: true });
+await bundle.write({
+  dir: partial,
+  format: "esm",
+  entryFileNames: "[name].js",
+  chunkFileNames: "[name]-[hash].js",
+  minify: true,
+});
 await bundle.close();
 await copyFile(join(root, "src/agent/keeper.sh"), join(partial, "keeper.sh"));
 await writeFile(join(partial, "build-id"), `${version}-${await digest(partial)}\n`);

@@ -51,7 +51,13 @@ function endOnSignal(): AbortSignal {
 }
 
 /** Repeats a chore; what it throws is said once, until it is another thing. */
-function repeat(name: string, account: Account, every: number, ending: AbortSignal, chore: () => Promise<string[]>): Promise<void> {
+function repeat(
+  name: string,
+  account: Account,
+  every: number,
+  ending: AbortSignal,
+  chore: () => Promise<string[]>,
+): Promise<void> {
   let said = "";
   const once = async () => {
     try {
@@ -71,7 +77,12 @@ function repeat(name: string, account: Account, every: number, ending: AbortSign
   return loop();
 }
 
-function startChores(paths: HomePaths, program: Program, account: Account, ending: AbortSignal): { stop(): Promise<void> } {
+function startChores(
+  paths: HomePaths,
+  program: Program,
+  account: Account,
+  ending: AbortSignal,
+): { stop(): Promise<void> } {
   const journal = openJournal(paths);
   const oom = new OomWatch();
   let site: Promise<Site> | undefined;
@@ -90,8 +101,12 @@ function startChores(paths: HomePaths, program: Program, account: Account, endin
   const runner = (opened: Site) => new Runner({ site: opened, journal, registry, signal: ending });
   const loops = [
     repeat("resume", account, 1000, ending, () => withSite((opened) => resumeInterrupted(runner(opened), journal))),
-    repeat("due", account, 60_000, ending, async () => ((await bootstrapped()) ? withSite((opened) => startDue(opened, runner(opened))) : [])),
-    repeat("sampler", account, 30_000, ending, async () => ((await bootstrapped()) ? withSite(async (opened) => (await sample(opened), [])) : [])),
+    repeat("due", account, 60_000, ending, async () =>
+      (await bootstrapped()) ? withSite((opened) => startDue(opened, runner(opened))) : [],
+    ),
+    repeat("sampler", account, 30_000, ending, async () =>
+      (await bootstrapped()) ? withSite(async (opened) => (await sample(opened), [])) : [],
+    ),
     repeat("postgres", account, 1000, ending, () => oom.look(paths)),
     repeat("logs", account, 30_000, ending, () =>
       withSite(async ({ topology }) => {

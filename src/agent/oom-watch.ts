@@ -23,12 +23,17 @@ export class OomWatch {
   async look(paths: HomePaths): Promise<string[]> {
     const kills = await oomKills();
     const before = this.#kills ?? kills;
-    const lines = [...(await logTail(await currentLog(paths, "postgres"), 65536)).matchAll(KILLED)].filter((m) => !this.#seen.has(m[0]));
+    const lines = [...(await logTail(await currentLog(paths, "postgres"), 65536)).matchAll(KILLED)].filter(
+      (m) => !this.#seen.has(m[0]),
+    );
     lines.forEach((m) => this.#seen.add(m[0]));
     const first = this.#kills === undefined;
     this.#kills = kills;
     if (first) return [];
-    const why = kills > before ? "OOM: the kernel killed it for want of memory" : "killed by signal 9 (not by the kernel's OOM killer)";
+    const why =
+      kills > before
+        ? "OOM: the kernel killed it for want of memory"
+        : "killed by signal 9 (not by the kernel's OOM killer)";
     return lines.map((m) => `backend ${m[2]} ${why}; PostgreSQL ended all sessions and recovered`);
   }
 }

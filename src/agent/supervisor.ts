@@ -5,7 +5,14 @@ import { certificateFiles } from "../engines/tls.ts";
 import { exists } from "../host/files.ts";
 import type { ServiceState } from "../host/agent-process.ts";
 import { isReady } from "../host/probe.ts";
-import { findProcess, startProcess, stopLeftover, stopProcess, type ProcessIdentity, type ProcessSpec } from "../host/processes.ts";
+import {
+  findProcess,
+  startProcess,
+  stopLeftover,
+  stopProcess,
+  type ProcessIdentity,
+  type ProcessSpec,
+} from "../host/processes.ts";
 import { readDesired, type DesiredServices } from "../host/services.ts";
 import type { Account } from "./account.ts";
 import { backOff } from "./back-off.ts";
@@ -53,14 +60,27 @@ export class Supervisor {
   }
 
   async #readDesired(): Promise<void> {
-    const changed = await stat(this.#paths.services).then(({ mtimeMs }) => mtimeMs, () => 0);
+    const changed = await stat(this.#paths.services).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    );
     if (changed === this.#readAt) return;
     this.#readAt = changed;
     this.#desired = await readDesired(this.#paths);
     for (const spec of this.#desired?.services ?? []) {
       const known = this.#watched.get(spec.name);
       if (known) known.spec = spec;
-      else this.#watched.set(spec.name, { spec, identity: undefined, ready: false, deaths: [], restarts: 0, lastExit: null, notBefore: 0, busy: false });
+      else
+        this.#watched.set(spec.name, {
+          spec,
+          identity: undefined,
+          ready: false,
+          deaths: [],
+          restarts: 0,
+          lastExit: null,
+          notBefore: 0,
+          busy: false,
+        });
     }
   }
 
@@ -92,7 +112,10 @@ export class Supervisor {
     watched.deaths = [...watched.deaths.filter((at) => now - at < 60_000), now];
     const wait = backOff(watched.deaths.length);
     watched.notBefore = now + wait;
-    const again = wait === 0 ? "started again at once" : `started again in ${wait / 1000} s (${watched.deaths.length} times in a minute)`;
+    const again =
+      wait === 0
+        ? "started again at once"
+        : `started again in ${wait / 1000} s (${watched.deaths.length} times in a minute)`;
     this.#account.event(watched.spec.name, `is gone${watched.lastExit ? ` (${watched.lastExit})` : ""}, ${again}`);
   }
 

@@ -42,10 +42,17 @@ function addMachine(program: Command): void {
   program
     .command("up")
     .description("set up what is missing, start everything, print where things are")
-    .option("--port-offset <n>", "added to every port: a second home on one machine; kept in homelab.yaml", count("--port-offset"))
+    .option(
+      "--port-offset <n>",
+      "added to every port: a second home on one machine; kept in homelab.yaml",
+      count("--port-offset"),
+    )
     .option("--listen <where>", "private, loopback, or addresses separated by commas; kept in homelab.yaml")
     .action(action(async () => (await import("./commands/up.ts")).up));
-  program.command("down").description("stop everything on this machine; the data stays").action(action(async () => (await import("./commands/down.ts")).down));
+  program
+    .command("down")
+    .description("stop everything on this machine; the data stays")
+    .action(action(async () => (await import("./commands/down.ts")).down));
   program
     .command("restart [service]")
     .description("restart one service, or all; pooled clients wait while PostgreSQL restarts")
@@ -58,7 +65,10 @@ function addMachine(program: Command): void {
     .option("--level <level>", "only lines from this level up: warn, error")
     .option("--tail <n>", "this many lines at the end (200)")
     .action(action(async () => (await import("./commands/logs.ts")).logs));
-  program.command("status").description("one screen; the exit code tells").action(action(async () => (await import("./commands/status.ts")).status));
+  program
+    .command("status")
+    .description("one screen; the exit code tells")
+    .action(action(async () => (await import("./commands/status.ts")).status));
   program
     .command("health")
     .description("every check; the exit code tells")
@@ -80,8 +90,13 @@ function addDatabases(program: Command): void {
     .option("--protect", "db delete refuses from now on")
     .option("--no-protect", "db delete may again")
     .action(action(async () => (await load()).create));
-  db.command("list").description("all databases").option("--deleted", "those that can be brought back").action(action(async () => (await load()).list));
-  db.command("show <name>").description("one database").action(action(async () => (await load()).show));
+  db.command("list")
+    .description("all databases")
+    .option("--deleted", "those that can be brought back")
+    .action(action(async () => (await load()).list));
+  db.command("show <name>")
+    .description("one database")
+    .action(action(async () => (await load()).show));
   db.command("url <name>")
     .description("its URL, with the password")
     .option("--pooled", "through the pooler, for apps (the default)")
@@ -92,8 +107,12 @@ function addDatabases(program: Command): void {
     .option("--jdbc", "for Java")
     .option("--host <host>", "with another host name or address")
     .action(action(async () => (await load()).url));
-  db.command("delete <name>").description("take it out of use; it can be brought back for a while").action(action(async () => (await load()).remove));
-  db.command("undelete <name>").description("bring a deleted one back").action(action(async () => (await load()).undelete));
+  db.command("delete <name>")
+    .description("take it out of use; it can be brought back for a while")
+    .action(action(async () => (await load()).remove));
+  db.command("undelete <name>")
+    .description("bring a deleted one back")
+    .action(action(async () => (await load()).undelete));
   db.command("rotate <name>")
     .description("a new password; the old one works for a while")
     .option("--finish", "end the old password now")
@@ -109,18 +128,35 @@ function addDatabases(program: Command): void {
 function addOperations(program: Command): void {
   const op = program.command("op").description("operations: what was done, and what goes on");
   const load = async () => import("./commands/op.ts");
-  op.command("list").description("the newest first").option("--limit <n>", "this many (20)").action(action(async () => (await load()).list));
-  op.command("show <id>").description("one, with its steps").action(action(async () => (await load()).show));
-  op.command("watch <id>").description("follow one to its end").action(action(async () => (await load()).watch));
-  op.command("cancel <id>").description("stop one at its next step, and take it back").action(action(async () => (await load()).cancel));
-  op.command("retry <id>").description("the same again; what is done is skipped").action(action(async () => (await load()).retry));
+  op.command("list")
+    .description("the newest first")
+    .option("--limit <n>", "this many (20)")
+    .action(action(async () => (await load()).list));
+  op.command("show <id>")
+    .description("one, with its steps")
+    .action(action(async () => (await load()).show));
+  op.command("watch <id>")
+    .description("follow one to its end")
+    .action(action(async () => (await load()).watch));
+  op.command("cancel <id>")
+    .description("stop one at its next step, and take it back")
+    .action(action(async () => (await load()).cancel));
+  op.command("retry <id>")
+    .description("the same again; what is done is skipped")
+    .action(action(async () => (await load()).retry));
 }
 
 function addOthers(program: Command): void {
   const config = program.command("config").description("settings");
   const load = async () => import("./commands/config.ts");
-  config.command("show").description("every value in force, and where it comes from").action(action(async () => (await load()).show));
-  config.command("schema").description("the JSON schema of homelab.yaml").action(action(async () => (await load()).schema));
+  config
+    .command("show")
+    .description("every value in force, and where it comes from")
+    .action(action(async () => (await load()).show));
+  config
+    .command("schema")
+    .description("the JSON schema of homelab.yaml")
+    .action(action(async () => (await load()).schema));
   program
     .command("completion <shell>")
     .description("completion for bash, zsh or fish")

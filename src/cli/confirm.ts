@@ -8,8 +8,10 @@ import type { Context } from "./context.ts";
  */
 export async function confirmName({ flags, out }: Context, name: string, consequence: string): Promise<void> {
   if (flags.yes || flags.confirm === name) return;
-  if (flags.confirm !== undefined) throw new HomelabError("confirmation_required", `--confirm=${flags.confirm} is not ${name}`);
-  if (!process.stdin.isTTY) throw new HomelabError("confirmation_required", consequence, { hint: `Say so with --confirm=${name}` });
+  if (flags.confirm !== undefined)
+    throw new HomelabError("confirmation_required", `--confirm=${flags.confirm} is not ${name}`);
+  if (!process.stdin.isTTY)
+    throw new HomelabError("confirmation_required", consequence, { hint: `Say so with --confirm=${name}` });
   out.note(consequence);
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   try {

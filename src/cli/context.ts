@@ -50,7 +50,8 @@ export function makeContext(flags: GlobalFlags): Context {
     const program = await programIn(bundleFolder());
     if (!existsSync(paths.root)) {
       throw new HomelabError("not_installed", `there is no installation under ${paths.root}`, {
-        hint: existsSync("/var/lib/homelab") && !isRoot() ? "There is one of root's: use sudo." : "homelab up makes one.",
+        hint:
+          existsSync("/var/lib/homelab") && !isRoot() ? "There is one of root's: use sudo." : "homelab up makes one.",
       });
     }
     becomeOwnerOf(paths.root);

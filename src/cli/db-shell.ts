@@ -22,20 +22,30 @@ export async function openShell(site: Site, database: string, as: string | undef
   await writeAtomic(pgpass, pgpassLine(password));
   try {
     const env = cleanEnvironment({ PGPASSFILE: pgpass, ...terminalVariables() });
-    const result = await runAny({ argv: [join(topology.programs.postgresBin, "psql"), conninfo(topology, database, user)], env, inherit: true });
+    const result = await runAny({
+      argv: [join(topology.programs.postgresBin, "psql"), conninfo(topology, database, user)],
+      env,
+      inherit: true,
+    });
     process.exitCode = result.exitCode ?? 1;
   } finally {
     await remove(pgpass);
   }
 }
 
-async function loginFor(site: Site, database: string, as: string | undefined): Promise<{ user: string; password: string }> {
+async function loginFor(
+  site: Site,
+  database: string,
+  as: string | undefined,
+): Promise<{ user: string; password: string }> {
   if (!as || as === "postgres") return { user: "postgres", password: (await site.secrets()).superuser.reveal() };
   const credentials = await readCredentials(site.topology.paths, database);
   const known = [credentials?.app, credentials?.read_only].find((login) => login?.user === as);
   if (known) return known;
   const roles = rolesOf(database);
-  throw new HomelabError("not_found", `the password of ${as} is not known here`, { hint: `--as takes ${roles.app} or ${roles.readOnly}; without it you are the superuser.` });
+  throw new HomelabError("not_found", `the password of ${as} is not known here`, {
+    hint: `--as takes ${roles.app} or ${roles.readOnly}; without it you are the superuser.`,
+  });
 }
 
 /** What psql needs to draw on this terminal. */

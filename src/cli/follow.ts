@@ -44,14 +44,20 @@ class StepLines {
       this.#transient(`  ▸ ${words(step)}`);
     }
     const seconds = (performance.now() - this.#stepBegun) / 1000;
-    if (event === "done") this.#line(`  ${paint("green", "✓", process.stderr)} ${words(step).padEnd(22)} ${paint("dim", formatSeconds(seconds).padStart(7), process.stderr)}  ${printable(says ?? "")}`);
+    if (event === "done")
+      this.#line(
+        `  ${paint("green", "✓", process.stderr)} ${words(step).padEnd(22)} ${paint("dim", formatSeconds(seconds).padStart(7), process.stderr)}  ${printable(says ?? "")}`,
+      );
     if (event === "undone") this.#line(`  ↶ ${words(step)} taken back`);
-    if (event === "entered" || event === "left") this.#line(`  · ${words(step)}${event === "left" ? " no longer" : ""}`);
+    if (event === "entered" || event === "left")
+      this.#line(`  · ${words(step)}${event === "left" ? " no longer" : ""}`);
   }
 
   progress(step: string, { done, total, unit }: Progress): void {
     const amount = unit === "bytes" ? formatBytes(done) : `${done} ${unit}`;
-    const of = total ? ` of ${unit === "bytes" ? formatBytes(total) : total} (${Math.floor((done / total) * 100)} %)` : "";
+    const of = total
+      ? ` of ${unit === "bytes" ? formatBytes(total) : total} (${Math.floor((done / total) * 100)} %)`
+      : "";
     this.#transient(`  ▸ ${words(step)}  ${amount}${of}`);
   }
 
@@ -67,7 +73,8 @@ class StepLines {
   }
 
   #transient(text: string): void {
-    if (this.#live && !this.#silent && performance.now() - this.#begun >= QUIET_FOR) process.stderr.write(`\r\x1b[K${text}`);
+    if (this.#live && !this.#silent && performance.now() - this.#begun >= QUIET_FOR)
+      process.stderr.write(`\r\x1b[K${text}`);
   }
 }
 

@@ -34,7 +34,10 @@ function shareOptions(program: Command, command: Command): void {
   for (const child of command.commands) {
     for (const option of program.options) {
       const taken = child.options.some((own) => own.long === option.long || (own.short && own.short === option.short));
-      if (!taken && option.long !== "--version") child.addOption(Object.assign(Object.create(Object.getPrototypeOf(option) as object), option, { hidden: true }));
+      if (!taken && option.long !== "--version")
+        child.addOption(
+          Object.assign(Object.create(Object.getPrototypeOf(option) as object), option, { hidden: true }),
+        );
     }
     child.exitOverride();
     shareOptions(program, child);
@@ -56,5 +59,7 @@ async function main(): Promise<number> {
 
 // A closed pipe (head, less) is a wish to stop, not a failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-process.on("unhandledRejection", (error) => process.exit(reportError(error ?? new HomelabError("failed", "unknown"), { json: false, debug: true })));
+process.on("unhandledRejection", (error) =>
+  process.exit(reportError(error ?? new HomelabError("failed", "unknown"), { json: false, debug: true })),
+);
 process.exit(await main());

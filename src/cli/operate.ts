@@ -32,7 +32,12 @@ function timeoutSignal(context: Context): AbortSignal | undefined {
  * the agent, which goes on. Answers undefined after a dry run and
  * after --no-wait.
  */
-export async function operate(context: Context, site: Site, name: string, input: unknown): Promise<Finished | undefined> {
+export async function operate(
+  context: Context,
+  site: Site,
+  name: string,
+  input: unknown,
+): Promise<Finished | undefined> {
   if (context.flags.dryRun) return showPlan(context, site, name, input);
   const journal = openJournal(site.topology.paths);
   const follower = makeFollower(context);
@@ -42,7 +47,14 @@ export async function operate(context: Context, site: Site, name: string, input:
   if (context.flags.wait === false) leave();
   const timeout = timeoutSignal(context);
   timeout?.addEventListener("abort", leave, { once: true });
-  const runner = new Runner({ site, journal, registry, signal: detach.signal, onCrashPoint: crashPoint(process.env), ...follower.listeners });
+  const runner = new Runner({
+    site,
+    journal,
+    registry,
+    signal: detach.signal,
+    onCrashPoint: crashPoint(process.env),
+    ...follower.listeners,
+  });
   try {
     return await runner.start(name, input, { caller: callerName() });
   } catch (error) {
@@ -58,7 +70,8 @@ export async function operate(context: Context, site: Site, name: string, input:
 /** The agent goes on with it: says how to follow. */
 function leaveRunning({ flags, out }: Context, id: string | undefined, timedOut: boolean): undefined {
   const hint = id ? `homelab op watch ${id} follows it.` : "Nothing was begun.";
-  if (timedOut) throw new HomelabError("deadline_passed", `not done within ${flags.timeout} s; the operation goes on`, { hint });
+  if (timedOut)
+    throw new HomelabError("deadline_passed", `not done within ${flags.timeout} s; the operation goes on`, { hint });
   if (flags.wait !== false) throw new HomelabError("detached", "detached; the operation goes on", { hint });
   if (flags.json) out.json({ id, state: "running" });
   else out.line(id ?? "");
@@ -66,7 +79,8 @@ function leaveRunning({ flags, out }: Context, id: string | undefined, timedOut:
   return undefined;
 }
 
-const callerName = (): string => `cli:${process.env["SUDO_USER"] ?? process.env["USER"] ?? process.getuid?.() ?? "unknown"}`;
+const callerName = (): string =>
+  `cli:${process.env["SUDO_USER"] ?? process.env["USER"] ?? process.getuid?.() ?? "unknown"}`;
 
 /** What would be done, and nothing is. */
 async function showPlan(context: Context, site: Site, name: string, input: unknown): Promise<undefined> {
@@ -78,7 +92,11 @@ async function showPlan(context: Context, site: Site, name: string, input: unkno
     if (context.flags.json) context.out.json({ operation: name, dry_run: true, steps });
     else {
       const word = { run: "would", skip: "already so:", unknown: "would" };
-      table(context.out, ["STEP", "EFFECT"], steps.map((step) => [step.step, `${word[step.effect]} ${step.says}`]));
+      table(
+        context.out,
+        ["STEP", "EFFECT"],
+        steps.map((step) => [step.step, `${word[step.effect]} ${step.says}`]),
+      );
       context.out.note(paint("dim", "dry run: nothing was changed", process.stderr));
     }
   } finally {

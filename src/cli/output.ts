@@ -37,7 +37,8 @@ export function table(out: Output, headings: string[], rows: string[][]): void {
   if (!out.isTerminal) return cells.forEach((row) => out.line(row.join("\t")));
   const all = [headings, ...cells];
   const widths = headings.map((_, i) => Math.max(...all.map((row) => width(row[i] ?? ""))));
-  const format = (row: string[]) => row.map((cell, i) => (i === row.length - 1 ? cell : cell + " ".repeat(widths[i]! - width(cell)))).join("  ");
+  const format = (row: string[]) =>
+    row.map((cell, i) => (i === row.length - 1 ? cell : cell + " ".repeat(widths[i]! - width(cell)))).join("  ");
   out.line(paint("dim", format(headings)));
   cells.forEach((row) => out.line(format(row)));
 }

@@ -30,7 +30,10 @@ async function makeHome(root: string, account: Account | undefined): Promise<voi
   try {
     await giveFolder(root, 0o711, account);
   } catch (cause) {
-    throw new HomelabError("not_allowed", `${root} cannot be made: ${(cause as Error).message}`, { hint: "Choose another --home, or use sudo.", cause });
+    throw new HomelabError("not_allowed", `${root} cannot be made: ${(cause as Error).message}`, {
+      hint: "Choose another --home, or use sudo.",
+      cause,
+    });
   }
 }
 
@@ -49,7 +52,13 @@ async function install(context: Context, missing: string[]): Promise<void> {
   const say = (says: string) => context.flags.json || context.out.note(paint("dim", `  ${says}`, process.stderr));
   if (isRoot()) return installPackages(missing, say);
   // As a user with sudo: only this part runs as root, in a process of its own.
-  const argv: [string, ...string[]] = ["sudo", process.execPath, join(bundleFolder(), "main.js"), "install-packages", ...missing];
+  const argv: [string, ...string[]] = [
+    "sudo",
+    process.execPath,
+    join(bundleFolder(), "main.js"),
+    "install-packages",
+    ...missing,
+  ];
   try {
     await run({ argv, inherit: true, env: process.env as Record<string, string> });
   } catch (cause) {

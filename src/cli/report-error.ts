@@ -13,7 +13,15 @@ function problem(error: unknown) {
   const code = codeOf(error);
   const { status, title } = errorTable[code];
   const known = error instanceof HomelabError ? error : undefined;
-  return { type: `https://homelabhub.dev/errors/${code}`, title, status, detail: errorMessage(error), code, hint: known?.hint, errors: known?.errors };
+  return {
+    type: `https://homelabhub.dev/errors/${code}`,
+    title,
+    status,
+    detail: errorMessage(error),
+    code,
+    hint: known?.hint,
+    errors: known?.errors,
+  };
 }
 
 /** Says what went wrong, and what to do; answers the exit code. */

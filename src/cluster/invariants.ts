@@ -29,13 +29,21 @@ function uniquePorts({ ports }: Topology): Violation | undefined {
   const clash = names.find(([, port], i) => names.findIndex(([, other]) => other === port) !== i);
   if (!clash) return undefined;
   const holders = names.filter(([, port]) => port === clash[1]).map(([name]) => name);
-  return { rule: "ports-unique", says: `port ${clash[1]} is given twice: ${holders.join(" and ")}`, hint: "Change one of them under network.ports." };
+  return {
+    rule: "ports-unique",
+    says: `port ${clash[1]} is given twice: ${holders.join(" and ")}`,
+    hint: "Change one of them under network.ports.",
+  };
 }
 
 function portsInRange({ ports }: Topology): Violation | undefined {
   const high = Object.entries(ports).find(([, port]) => port > 65535);
   if (!high) return undefined;
-  return { rule: "ports-in-range", says: `port ${high[1]} (${high[0]}) is above 65535`, hint: "Make network.port_offset smaller." };
+  return {
+    rule: "ports-in-range",
+    says: `port ${high[1]} (${high[0]}) is above 65535`,
+    hint: "Make network.port_offset smaller.",
+  };
 }
 
 function poolFitsPostgres({ settings, parameters }: Topology): Violation | undefined {
@@ -80,7 +88,11 @@ function publicOnlyWhenNamed({ listen, settings }: Topology): Violation | undefi
   const named = Array.isArray(settings.network.listen);
   const open = listen.find((address) => !isLoopback(address) && !isPrivateAddress(address));
   if (!open || named) return undefined;
-  return { rule: "no-public-address", says: `${open} can be reached from outside`, hint: "Name it under network.listen if that is wanted." };
+  return {
+    rule: "no-public-address",
+    says: `${open} can be reached from outside`,
+    hint: "Name it under network.listen if that is wanted.",
+  };
 }
 
 function refusedVersions({ versions, nodes }: Topology): Violation[] {

@@ -86,5 +86,10 @@ export const dcsOnlyParameters = [
 
 /** Default, then sized by the machine, then the user's, then forced. */
 export function postgresParameters(machine: MachineSize, settings: Settings): Parameters {
-  return { ...defaultParameters, ...sizedParameters(machine, settings.database), ...settings.postgres.extra, ...forcedParameters };
+  return {
+    ...defaultParameters,
+    ...sizedParameters(machine, settings.database),
+    ...settings.postgres.extra,
+    ...forcedParameters,
+  };
 }

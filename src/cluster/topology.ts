@@ -45,7 +45,9 @@ export interface Topology {
 /** IPv4 of RFC 1918, and IPv6 of RFC 4193: addresses that no one on the internet can reach. */
 export function isPrivateAddress(address: string): boolean {
   return (
-    /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/.test(address) || /^f[cd][0-9a-f]{2}:/i.test(address) || isLoopback(address)
+    /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/.test(address) ||
+    /^f[cd][0-9a-f]{2}:/i.test(address) ||
+    isLoopback(address)
   );
 }
 
@@ -71,7 +73,11 @@ export function oneNodeTopology(root: string, settings: Settings, machine: Machi
   };
 }
 
-const nodeName = (hostname: string): string => hostname.toLowerCase().replace(/[^a-z0-9-]/g, "-").slice(0, 40) || "node";
+const nodeName = (hostname: string): string =>
+  hostname
+    .toLowerCase()
+    .replace(/[^a-z0-9-]/g, "-")
+    .slice(0, 40) || "node";
 
 function listenAddresses(settings: Settings, own: string[]): string[] {
   const { listen } = settings.network;

@@ -18,12 +18,19 @@ export function mergeLayers(layers: Layer[]): { values: Record<string, unknown>;
   return { values, origins };
 }
 
-function mergeMap(base: Record<string, unknown>, top: Record<string, unknown>, origin: string, path: string, origins: Origins) {
+function mergeMap(
+  base: Record<string, unknown>,
+  top: Record<string, unknown>,
+  origin: string,
+  path: string,
+  origins: Origins,
+) {
   // A map without prototype: a key such as __proto__ is a key like any other, and refused as unknown.
   const merged = Object.assign(Object.create(null) as Record<string, unknown>, base);
   for (const [key, value] of Object.entries(top)) {
     const at = path ? `${path}.${key}` : key;
-    for (const known of Object.keys(origins)) if (known === at || known.startsWith(`${at}.`)) if (!isMap(value)) delete origins[known];
+    for (const known of Object.keys(origins))
+      if (known === at || known.startsWith(`${at}.`)) if (!isMap(value)) delete origins[known];
     if (value === null || value === undefined) delete merged[key];
     else if (isMap(value)) merged[key] = mergeMap(isMap(merged[key]) ? merged[key] : {}, value, origin, at, origins);
     else {

@@ -39,7 +39,9 @@ export function completeSecrets(
 /** Takes the secrets' variables out of an environment, so that no process that we start inherits one. */
 export function withoutSecrets(env: Record<string, string | undefined>): Record<string, string | undefined> {
   const taken = new Set<string>(Object.values(SECRET_NAMES).filter((name) => name !== undefined));
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !taken.has(name) && !/(PASSWORD|SECRET|API_KEY)$/.test(name)));
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !taken.has(name) && !/(PASSWORD|SECRET|API_KEY)$/.test(name)),
+  );
 }
 
 /** The text of the secrets file (0600). */

@@ -18,7 +18,10 @@ const plainValue = z.union([
 ]);
 
 const extra = (help: string) =>
-  z.record(z.string().regex(/^[a-z][a-z0-9_.]*$/), plainValue).default({}).describe(help);
+  z
+    .record(z.string().regex(/^[a-z][a-z0-9_.]*$/), plainValue)
+    .default({})
+    .describe(help);
 
 const network = z.strictObject({
   listen: z
@@ -50,7 +53,12 @@ const database = z.strictObject({
   use_pooler: z.boolean().default(true).describe("Hand out pooled URLs first"),
   default_pool_size: z.int().min(1).max(1000).default(25).describe("Server connections for each database and user"),
   max_client_conn: z.int().min(10).max(100000).default(1000).describe("Client connections that the pooler takes"),
-  max_db_connections: z.int().min(1).max(5000).default(100).describe("Server connections that the pooler opens for one database"),
+  max_db_connections: z
+    .int()
+    .min(1)
+    .max(5000)
+    .default(100)
+    .describe("Server connections that the pooler opens for one database"),
   connection_limit: z.int().min(1).max(5000).default(100).describe("CONNECTION LIMIT of an app's role"),
   statement_timeout: duration("5min", "statement_timeout of an app's role"),
   idle_in_transaction_session_timeout: duration("2min", "idle_in_transaction_session_timeout of an app's role"),
@@ -67,7 +75,12 @@ const postgres = z.strictObject({
 });
 
 const patroni = z.strictObject({
-  ttl: z.int().min(20).max(300).default(20).describe("Seconds that the leader's lease holds (Patroni 4 refuses less than 20)"),
+  ttl: z
+    .int()
+    .min(20)
+    .max(300)
+    .default(20)
+    .describe("Seconds that the leader's lease holds (Patroni 4 refuses less than 20)"),
   loop_wait: z.int().min(1).max(60).default(2).describe("Seconds between two looks of Patroni"),
   retry_timeout: z.int().min(3).max(60).default(3).describe("Seconds that Patroni tries etcd and PostgreSQL again"),
 });

@@ -12,7 +12,11 @@ const ITERATIONS = 4096;
  * Source: RFC 5803 and src/common/scram-common.c `scram_build_secret`. Passwords outside ASCII would need SASLprep
  * and are refused.
  */
-export async function scramVerifier(password: string, salt: Buffer = randomBytes(16), iterations = ITERATIONS): Promise<string> {
+export async function scramVerifier(
+  password: string,
+  salt: Buffer = randomBytes(16),
+  iterations = ITERATIONS,
+): Promise<string> {
   if (!/^[\x20-\x7e]+$/.test(password)) throw new RangeError("a password must be printable ASCII");
   const salted = await derive(password, salt, iterations, 32, "sha256");
   const clientKey = createHmac("sha256", salted).update("Client Key").digest();

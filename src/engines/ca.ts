@@ -45,7 +45,10 @@ export async function issueCertificate(
 ): Promise<CertificatePair> {
   const keys = await webcrypto.subtle.generateKey(KEY, true, ["sign", "verify"]);
   const issuer = new x509.X509Certificate(authority.certificate);
-  const names = [...subject.dns.map((value) => ({ type: "dns" as const, value })), ...subject.ip.map((value) => ({ type: "ip" as const, value }))];
+  const names = [
+    ...subject.dns.map((value) => ({ type: "dns" as const, value })),
+    ...subject.ip.map((value) => ({ type: "ip" as const, value })),
+  ];
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serial(),
     subject: [{ CN: [subject.name] }],
@@ -66,16 +69,26 @@ export async function issueCertificate(
 }
 
 /** Whether a certificate comes from this authority, holds all the names, fits its key and stays valid long enough. */
-export function isUsable(pair: CertificatePair, authority: string, names: { dns: string[]; ip: string[] }, now: Date): boolean {
+export function isUsable(
+  pair: CertificatePair,
+  authority: string,
+  names: { dns: string[]; ip: string[] },
+  now: Date,
+): boolean {
   const certificate = new NodeCertificate(pair.certificate);
   const lasts = certificate.validToDate.getTime() - now.getTime() > RENEW_DAYS * DAY;
-  const signed = certificate.checkIssued(new NodeCertificate(authority)) && certificate.checkPrivateKey(createPrivateKey(pair.key));
-  const held = names.dns.every((name) => certificate.checkHost(name)) && names.ip.every((ip) => certificate.checkIP(ip));
+  const signed =
+    certificate.checkIssued(new NodeCertificate(authority)) && certificate.checkPrivateKey(createPrivateKey(pair.key));
+  const held =
+    names.dns.every((name) => certificate.checkHost(name)) && names.ip.every((ip) => certificate.checkIP(ip));
   return lasts && signed && held;
 }
 
 /** An hour back, for clocks that differ. */
-const validity = (now: Date, days: number) => ({ notBefore: new Date(now.getTime() - DAY / 24), notAfter: new Date(now.getTime() + days * DAY) });
+const validity = (now: Date, days: number) => ({
+  notBefore: new Date(now.getTime() - DAY / 24),
+  notAfter: new Date(now.getTime() + days * DAY),
+});
 
 /** 126 random bits; the leading byte stays below 0x80, so that the number is positive (RFC 5280, 4.1.2.2). */
 function serial(): string {

@@ -7,7 +7,9 @@ import { printable } from "../core/text.ts";
 export async function currentLog(paths: HomePaths, service: string): Promise<string> {
   if (service !== "postgres") return join(paths.logs, `${service}.log`);
   const names = (await readdir(paths.logs)).filter((name) => /^postgres-.*\.log$/.test(name));
-  const dated = await Promise.all(names.map(async (name) => ({ name, at: (await stat(join(paths.logs, name))).mtimeMs })));
+  const dated = await Promise.all(
+    names.map(async (name) => ({ name, at: (await stat(join(paths.logs, name))).mtimeMs })),
+  );
   const newest = dated.sort((a, b) => b.at - a.at)[0];
   return join(paths.logs, newest?.name ?? "postgres.log");
 }

@@ -24,5 +24,10 @@ export function nodeProcesses(topology: Topology): ProcessSpec[] {
 
 /** Every file that the engines of this node read. */
 export function nodeFiles(topology: Topology, secrets: Secrets): RenderedFile[] {
-  return [renderEtcd(topology), renderPatroni(topology, secrets), renderHaproxy(topology), ...renderPgbouncer(topology, secrets)];
+  return [
+    renderEtcd(topology),
+    renderPatroni(topology, secrets),
+    renderHaproxy(topology),
+    ...renderPgbouncer(topology, secrets),
+  ];
 }

@@ -15,7 +15,9 @@ export const isRoot = (): boolean => process.getuid!() === 0;
 
 /** Looks a user up (passwd(5)). */
 export function findAccount(name: string): Account | undefined {
-  const line = readFileSync("/etc/passwd", "utf8").split("\n").find((entry) => entry.startsWith(`${name}:`));
+  const line = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .find((entry) => entry.startsWith(`${name}:`));
   const fields = line?.split(":");
   return fields && { uid: Number(fields[2]), gid: Number(fields[3]) };
 }
@@ -24,7 +26,19 @@ export function findAccount(name: string): Account | undefined {
 export async function ensureSystemUser(home: string): Promise<Account> {
   const known = findAccount(SYSTEM_USER);
   if (known) return known;
-  await run({ argv: ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home, "--shell", "/usr/sbin/nologin", SYSTEM_USER] });
+  await run({
+    argv: [
+      "useradd",
+      "--system",
+      "--user-group",
+      "--no-create-home",
+      "--home-dir",
+      home,
+      "--shell",
+      "/usr/sbin/nologin",
+      SYSTEM_USER,
+    ],
+  });
   return findAccount(SYSTEM_USER)!;
 }
 

@@ -43,7 +43,12 @@ export async function readAgent(paths: HomePaths): Promise<{ state: AgentState; 
  * Answers once the agent has given its first account.
  */
 export async function startAgent(paths: HomePaths, program: Program): Promise<void> {
-  const agent = [program.node, "--disable-warning=ExperimentalWarning", "--max-semi-space-size=1", join(program.folder, "agent.js")];
+  const agent = [
+    program.node,
+    "--disable-warning=ExperimentalWarning",
+    "--max-semi-space-size=1",
+    join(program.folder, "agent.js"),
+  ];
   const argv: [string, ...string[]] = ["/bin/sh", join(program.folder, "keeper.sh"), ...agent, "--home", paths.root];
   if (!(await findProcess(paths.run, "keeper"))) {
     await startProcess(paths, { name: "keeper", argv, env: cleanEnvironment(), files: [] });

@@ -33,7 +33,12 @@ async function apt(words: string[], onStep: (says: string) => void): Promise<voi
   const env = cleanEnvironment({ DEBIAN_FRONTEND: "noninteractive", ...proxyVariables() });
   const wait = ["-o", "DPkg::Lock::Timeout=120"];
   try {
-    await run({ argv: ["apt-get", ...wait, ...words], env, timeout: 1800, onErrorLine: (line) => line.startsWith("E:") && onStep(line) });
+    await run({
+      argv: ["apt-get", ...wait, ...words],
+      env,
+      timeout: 1800,
+      onErrorLine: (line) => line.startsWith("E:") && onStep(line),
+    });
   } catch (cause) {
     throw new HomelabError("packages_missing", `the packages could not be installed: ${(cause as Error).message}`, {
       hint: `Try it by hand: apt-get ${words.join(" ")}`,

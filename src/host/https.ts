@@ -34,7 +34,9 @@ export async function engineRequest(tls: TlsFiles, call: EngineRequest): Promise
     return await new Promise((resolve, reject) => {
       const { ca, cert, key } = { ca: readFileSync(tls.ca), cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
       const headers: Record<string, string | number> = {
-        ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+        ...(body === undefined
+          ? {}
+          : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
         ...(call.authorization ? { authorization: call.authorization } : {}),
       };
       const { host = "127.0.0.1", port, path, method = "GET" } = call;
@@ -48,6 +50,8 @@ export async function engineRequest(tls: TlsFiles, call: EngineRequest): Promise
       sent.end(body);
     });
   } catch (cause) {
-    throw new HomelabError("engine_unreachable", `port ${call.port} does not answer: ${errorMessage(cause)}`, { cause });
+    throw new HomelabError("engine_unreachable", `port ${call.port} does not answer: ${errorMessage(cause)}`, {
+      cause,
+    });
   }
 }

@@ -22,7 +22,11 @@ export const PACKAGES: Record<string, EngineName | undefined> = {
 export function distribution(): { id: string; release: number; name: string } {
   const text = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
   const field = (key: string) => new RegExp(`^${key}="?([^"\n]*)`, "m").exec(text)?.[1] ?? "";
-  return { id: field("ID"), release: Number(field("VERSION_ID")) || 0, name: field("PRETTY_NAME") || "an unknown system" };
+  return {
+    id: field("ID"),
+    release: Number(field("VERSION_ID")) || 0,
+    name: field("PRETTY_NAME") || "an unknown system",
+  };
 }
 
 /** The packages that are not installed here. */
@@ -75,7 +79,9 @@ function memoryLimit(): number {
 export async function machineFacts(major: number): Promise<MachineFacts> {
   const packages = Object.keys(PACKAGES).filter((name) => PACKAGES[name]);
   const installed = await installedPackages([...packages, `postgresql-${major}`]);
-  const versions = Object.fromEntries(packages.map((name) => [PACKAGES[name]!, parseVersion(installed.get(name) ?? "")]));
+  const versions = Object.fromEntries(
+    packages.map((name) => [PACKAGES[name]!, parseVersion(installed.get(name) ?? "")]),
+  );
   versions["postgresql"] = parseVersion(installed.get(`postgresql-${major}`) ?? String(major));
   return {
     memoryBytes: memoryLimit(),

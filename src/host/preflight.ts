@@ -31,23 +31,35 @@ export function checkSystem(missing: string[]): void {
   const { id, release, name } = distribution();
   const supported = id === "debian" && release >= 12;
   if (supported || missing.length === 0) return;
-  throw new HomelabError("machine_unsuitable", `${name} is not Debian 12 or 13, and these packages are missing: ${missing.join(", ")}`, {
-    hint: "Install them yourself and run homelab up again, or use Debian 12 or 13.",
-  });
+  throw new HomelabError(
+    "machine_unsuitable",
+    `${name} is not Debian 12 or 13, and these packages are missing: ${missing.join(", ")}`,
+    {
+      hint: "Install them yourself and run homelab up again, or use Debian 12 or 13.",
+    },
+  );
 }
 
 /** Refuses too small a disk or memory. @throws HomelabError `machine_unsuitable` */
 export function checkSize(home: string, memoryBytes: number): void {
   const free = freeBytes(home);
   if (free < DISK_NEEDED) {
-    throw new HomelabError("machine_unsuitable", `only ${formatBytes(free)} are free for ${home}, and ${formatBytes(DISK_NEEDED)} are needed`, {
-      hint: "Free some space, or choose another place with --home.",
-    });
+    throw new HomelabError(
+      "machine_unsuitable",
+      `only ${formatBytes(free)} are free for ${home}, and ${formatBytes(DISK_NEEDED)} are needed`,
+      {
+        hint: "Free some space, or choose another place with --home.",
+      },
+    );
   }
   if (memoryBytes < MEMORY_NEEDED) {
-    throw new HomelabError("machine_unsuitable", `this machine has ${formatBytes(memoryBytes)} of memory, and 1 GB is needed`, {
-      hint: "A smaller machine can be a witness for others, but not hold databases.",
-    });
+    throw new HomelabError(
+      "machine_unsuitable",
+      `this machine has ${formatBytes(memoryBytes)} of memory, and 1 GB is needed`,
+      {
+        hint: "A smaller machine can be a witness for others, but not hold databases.",
+      },
+    );
   }
 }
 
@@ -56,9 +68,13 @@ export function chooseMajor(wanted: number | "auto", installed: number[], existi
   const major = existing ?? (wanted === "auto" ? installed[0] : wanted);
   if (major !== undefined && installed.includes(major)) return major;
   const what = major === undefined ? "PostgreSQL" : `PostgreSQL ${major}`;
-  throw new HomelabError("version_refused", `${what} is not installed${existing ? ", and the data is of that version" : ""}`, {
-    hint: `apt-get install postgresql-${major ?? ""}`.replace(/-$/, ""),
-  });
+  throw new HomelabError(
+    "version_refused",
+    `${what} is not installed${existing ? ", and the data is of that version" : ""}`,
+    {
+      hint: `apt-get install postgresql-${major ?? ""}`.replace(/-$/, ""),
+    },
+  );
 }
 
 /**

@@ -56,7 +56,9 @@ export function startTicksOf(pid: number): string | undefined {
 /** The identity of a live process. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const startTicks = startTicksOf(pid);
-  return startTicks === undefined ? undefined : { pid, startTicks, bootId: currentBootId(), startedAt: new Date().toISOString() };
+  return startTicks === undefined
+    ? undefined
+    : { pid, startTicks, bootId: currentBootId(), startedAt: new Date().toISOString() };
 }
 
 /** Whether this very process lives. */
@@ -81,7 +83,12 @@ export async function startProcess(
   const log = join(folders.logs, `${spec.name}.log`);
   const hashes = hashFiles(spec.files);
   const pid = await spawnDetached({ argv: spec.argv, env: spec.env, cwd: folders.run, log, onExit });
-  const identity = identify(pid) ?? { pid, startTicks: "gone", bootId: currentBootId(), startedAt: new Date().toISOString() };
+  const identity = identify(pid) ?? {
+    pid,
+    startTicks: "gone",
+    bootId: currentBootId(),
+    startedAt: new Date().toISOString(),
+  };
   await writeAtomic(pidFile(folders.run, spec.name), JSON.stringify(identity));
   await markApplied(folders.run, spec.name, hashes);
   return identity;

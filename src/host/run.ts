@@ -33,7 +33,12 @@ export interface CommandResult {
 
 /** What a program of ours sees of the environment: nothing that the user did not mean for it. */
 export function cleanEnvironment(more: Record<string, string> = {}): Record<string, string> {
-  return { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8", LC_ALL: "C.UTF-8", ...more };
+  return {
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    LANG: "C.UTF-8",
+    LC_ALL: "C.UTF-8",
+    ...more,
+  };
 }
 
 /** Runs a program to its end and answers how it ended, whatever that was. */
@@ -67,7 +72,10 @@ export async function runAny(command: Command): Promise<CommandResult> {
 export async function run(command: Command): Promise<CommandResult> {
   const result = await runAny(command);
   if (result.exitCode === 0) return result;
-  throw new HomelabError("process_failed", `${command.argv[0]} ${howItEnded(result)}${lastLines(result.stderr || result.stdout)}`);
+  throw new HomelabError(
+    "process_failed",
+    `${command.argv[0]} ${howItEnded(result)}${lastLines(result.stderr || result.stdout)}`,
+  );
 }
 
 function howItEnded(result: CommandResult): string {
@@ -146,8 +154,11 @@ export function spawnDetached(
   closeSync(log);
   child.unref();
   return new Promise((resolve, reject) => {
-    child.once("error", (cause) => reject(new HomelabError("process_failed", `${command.argv[0]} cannot be started: ${cause.message}`, { cause })));
+    child.once("error", (cause) =>
+      reject(new HomelabError("process_failed", `${command.argv[0]} cannot be started: ${cause.message}`, { cause })),
+    );
     child.once("spawn", () => resolve(child.pid!));
-    if (command.onExit) child.once("exit", (code, signal) => command.onExit!(signal ? `ended by ${signal}` : `ended with ${code}`));
+    if (command.onExit)
+      child.once("exit", (code, signal) => command.onExit!(signal ? `ended by ${signal}` : `ended with ${code}`));
   });
 }

@@ -12,7 +12,8 @@ export interface DesiredServices {
   up: boolean;
 }
 
-export const readDesired = (paths: HomePaths): Promise<DesiredServices | undefined> => readJson<DesiredServices>(paths.services);
+export const readDesired = (paths: HomePaths): Promise<DesiredServices | undefined> =>
+  readJson<DesiredServices>(paths.services);
 
 export const writeDesired = (paths: HomePaths, desired: DesiredServices): Promise<void> =>
   writeAtomic(paths.services, JSON.stringify(desired, null, 1));

@@ -3,7 +3,16 @@ import type { Clock } from "../core/clock.ts";
 import { HomelabError } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import { stableStringify, type Json } from "../core/json.ts";
-import { LEASE_SECONDS, type Admission, type Claim, type Holder, type Journal, type NewRun, type Run, type StepEntry } from "./journal.ts";
+import {
+  LEASE_SECONDS,
+  type Admission,
+  type Claim,
+  type Holder,
+  type Journal,
+  type NewRun,
+  type Run,
+  type StepEntry,
+} from "./journal.ts";
 import { entryFromRow, runFromRow, type EntryRow, type RunRow } from "./rows.ts";
 import { schemaSteps } from "./schema.ts";
 
@@ -67,7 +76,13 @@ class FileJournal implements Journal {
       if (!row || this.#isHeld(row)) return undefined;
       const epoch = row.epoch + 1;
       const holder = JSON.stringify(this.#options.holder);
-      this.#run("UPDATE runs SET epoch = ?, holder = ?, lease_until = ? WHERE id = ?", epoch, holder, this.#leaseEnd(), id);
+      this.#run(
+        "UPDATE runs SET epoch = ?, holder = ?, lease_until = ? WHERE id = ?",
+        epoch,
+        holder,
+        this.#leaseEnd(),
+        id,
+      );
       return { runId: id, epoch };
     });
   }
@@ -80,14 +95,21 @@ class FileJournal implements Journal {
     this.#update(claim, "holder = NULL, lease_until = 0");
   }
 
-  async append(claim: Claim, entry: Pick<StepEntry, "step" | "event"> & Partial<StepEntry>, durable = false): Promise<void> {
+  async append(
+    claim: Claim,
+    entry: Pick<StepEntry, "step" | "event"> & Partial<StepEntry>,
+    durable = false,
+  ): Promise<void> {
     this.#transaction(durable, () => {
       this.#update(claim, "current_step = ?, progress = NULL, lease_until = ?", entry.step, this.#leaseEnd());
       this.#run(
         `INSERT INTO entries (run_id, seq, at, step, event, barrier, output, says)
          VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM entries WHERE run_id = ?1), ?2, ?3, ?4, ?5, ?6, ?7)`,
         ...[claim.runId, this.#now(), entry.step, entry.event, entry.barrier ? 1 : 0],
-        ...[entry.output === undefined || entry.output === null ? null : JSON.stringify(entry.output), entry.says ?? null],
+        ...[
+          entry.output === undefined || entry.output === null ? null : JSON.stringify(entry.output),
+          entry.says ?? null,
+        ],
       );
     });
   }
@@ -114,7 +136,9 @@ class FileJournal implements Journal {
   }
 
   async entries(id: RunId, afterSeq = 0): Promise<StepEntry[]> {
-    return this.#rows<EntryRow>("SELECT * FROM entries WHERE run_id = ? AND seq > ? ORDER BY seq", id, afterSeq).map(entryFromRow);
+    return this.#rows<EntryRow>("SELECT * FROM entries WHERE run_id = ? AND seq > ? ORDER BY seq", id, afterSeq).map(
+      entryFromRow,
+    );
   }
 
   async list(filter: Parameters<Journal["list"]>[0] = {}): Promise<Run[]> {
@@ -148,7 +172,12 @@ class FileJournal implements Journal {
   }
 
   #update(claim: Claim, assignments: string, ...values: SQLInputValue[]): void {
-    const changed = this.#run(`UPDATE runs SET ${assignments} WHERE id = ? AND epoch = ? AND state = 'running'`, ...values, claim.runId, claim.epoch);
+    const changed = this.#run(
+      `UPDATE runs SET ${assignments} WHERE id = ? AND epoch = ? AND state = 'running'`,
+      ...values,
+      claim.runId,
+      claim.epoch,
+    );
     if (changed !== 1) throw new HomelabError("lease_lost", `the run ${claim.runId} was taken over by another process`);
   }
 
@@ -156,7 +185,9 @@ class FileJournal implements Journal {
     this.#transaction(true, () => {
       const { user_version: version } = this.#db.prepare("PRAGMA user_version").get() as { user_version: number };
       if (version > schemaSteps.length) {
-        throw new HomelabError("failed", "the journal was written by a newer homelab", { hint: "Use that version, or a newer one." });
+        throw new HomelabError("failed", "the journal was written by a newer homelab", {
+          hint: "Use that version, or a newer one.",
+        });
       }
       for (const step of schemaSteps.slice(version)) this.#db.exec(step);
       this.#db.exec(`PRAGMA user_version = ${schemaSteps.length}`);

@@ -94,7 +94,11 @@ export interface Journal {
   /** Adds a line. With `durable`, it survives a power cut when the call returns. */
   append(claim: Claim, entry: Pick<StepEntry, "step" | "event"> & Partial<StepEntry>, durable?: boolean): Promise<void>;
   progress(claim: Claim, progress: Progress | null): Promise<void>;
-  finish(claim: Claim, state: Exclude<RunState, "running">, outcome: { result?: Json; error?: ErrorRecord }): Promise<void>;
+  finish(
+    claim: Claim,
+    state: Exclude<RunState, "running">,
+    outcome: { result?: Json; error?: ErrorRecord },
+  ): Promise<void>;
   get(id: RunId): Promise<Run | undefined>;
   entries(id: RunId, afterSeq?: number): Promise<StepEntry[]>;
   /** Newest first. */

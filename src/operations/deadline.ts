@@ -10,7 +10,8 @@ export interface Deadline {
 /** Starts a deadline of `seconds`; the signal also follows the caller's own. */
 export function startDeadline(step: string, seconds: number, caller: AbortSignal): Deadline {
   const controller = new AbortController();
-  const expire = () => controller.abort(new HomelabError("deadline_passed", `${step} made no progress for ${seconds} s`));
+  const expire = () =>
+    controller.abort(new HomelabError("deadline_passed", `${step} made no progress for ${seconds} s`));
   const follow = () => controller.abort(caller.reason);
   let timer = setTimeout(expire, seconds * 1000);
   if (caller.aborted) follow();

@@ -43,7 +43,11 @@ export function checkFrozenSteps(operation: AnyOperation, frozen: string[]): voi
   const names = stepNames(operation);
   if (names.join() === frozen.join()) return;
   const strange = frozen.filter((name) => !names.includes(name));
-  throw new HomelabError("steps_unknown", `${operation.name} was begun with other steps${strange.length ? ` (${strange.join(", ")})` : ""}`, {
-    hint: "Finish it with the version that began it, or cancel it: homelab op cancel <id>.",
-  });
+  throw new HomelabError(
+    "steps_unknown",
+    `${operation.name} was begun with other steps${strange.length ? ` (${strange.join(", ")})` : ""}`,
+    {
+      hint: "Finish it with the version that began it, or cancel it: homelab op cancel <id>.",
+    },
+  );
 }

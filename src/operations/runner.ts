@@ -59,7 +59,14 @@ export class Runner {
     const id = newRunId(this.#options.site.clock.now());
     const end = Date.now() + (options.waitForLock ?? 30) * 1000;
     for (;;) {
-      const request = { id, operation: name, input: input as Json, steps: stepNames(operation), locks: operation.locks(input), caller: options.caller };
+      const request = {
+        id,
+        operation: name,
+        input: input as Json,
+        steps: stepNames(operation),
+        locks: operation.locks(input),
+        caller: options.caller,
+      };
       const admission = await this.#options.journal.begin(request);
       if (admission.kind === "claimed") return this.#execute((await this.#get(id))!, admission.claim);
       if (admission.kind === "same") return this.join(admission.run.id);
@@ -74,7 +81,8 @@ export class Runner {
   async join(id: RunId): Promise<Finished> {
     for (;;) {
       const run = await this.#get(id);
-      if (!run) throw new HomelabError("not_found", `there is no operation ${id}`, { hint: "homelab op list shows them." });
+      if (!run)
+        throw new HomelabError("not_found", `there is no operation ${id}`, { hint: "homelab op list shows them." });
       if (run.state !== "running") return this.#outcome(run);
       const claim = await this.#options.journal.takeOver(id);
       if (claim) return this.#execute(run, claim);
@@ -104,7 +112,9 @@ export class Runner {
     const parsed = operation.input.safeParse(rawInput);
     if (parsed.success) return parsed.data;
     const errors = parsed.error.issues.map((issue) => ({ field: issue.path.join("."), message: issue.message }));
-    throw new HomelabError("input_invalid", errors.map((e) => `${e.field || "input"}: ${e.message}`).join("; "), { errors });
+    throw new HomelabError("input_invalid", errors.map((e) => `${e.field || "input"}: ${e.message}`).join("; "), {
+      errors,
+    });
   }
 
   async #execute(run: Run, claim: Claim): Promise<Finished> {
@@ -113,7 +123,10 @@ export class Runner {
     const renewal = setInterval(() => void journal.renew(claim).catch(() => clearInterval(renewal)), RENEW_EVERY);
     renewal.unref();
     try {
-      const walk = new Walk(operation, run, claim, this.parse(operation, run.input), { ...this.#options, signal: this.#signal });
+      const walk = new Walk(operation, run, claim, this.parse(operation, run.input), {
+        ...this.#options,
+        signal: this.#signal,
+      });
       await this.#walk(operation, run, claim, walk);
     } finally {
       clearInterval(renewal);
@@ -162,7 +175,9 @@ export class Runner {
   }
 
   #busy(lock: string, run: Run): HomelabError {
-    return new HomelabError("busy", `${run.operation} (${run.id}) is at ${lock.split("/").at(-1)}`, { hint: `homelab op watch ${run.id} follows it.` });
+    return new HomelabError("busy", `${run.operation} (${run.id}) is at ${lock.split("/").at(-1)}`, {
+      hint: `homelab op watch ${run.id} follows it.`,
+    });
   }
 
   async #get(id: RunId): Promise<Run | undefined> {

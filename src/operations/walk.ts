@@ -187,7 +187,9 @@ export class Walk {
   }
 
   #find(name: string): Step<Input> | undefined {
-    return this.#operation.steps.flatMap((item) => (isBracket(item) ? item.steps : [item])).find((step) => step.name === name);
+    return this.#operation.steps
+      .flatMap((item) => (isBracket(item) ? item.steps : [item]))
+      .find((step) => step.name === name);
   }
 
   #isBehindBarrier(name: string): boolean {

@@ -68,14 +68,22 @@ export async function clusterStatus(site: Site): Promise<ClusterStatus> {
 }
 
 const agentLook = async (alive: boolean): Promise<Health> =>
-  alive ? { state: "ok", says: "keeps the services running" } : { state: "degraded", says: "does not run: homelab up starts it" };
+  alive
+    ? { state: "ok", says: "keeps the services running" }
+    : { state: "degraded", says: "does not run: homelab up starts it" };
 
-async function service({ topology }: Site, name: string, look: Promise<Health>, ports: number[]): Promise<ServiceStatus> {
+async function service(
+  { topology }: Site,
+  name: string,
+  look: Promise<Health>,
+  ports: number[],
+): Promise<ServiceStatus> {
   const [health, process] = await Promise.all([
     look.catch((error: unknown): Health => ({ state: "unknown", says: `could not look: ${String(error)}` })),
     name === "agent" ? readAgent(topology.paths) : findProcess(topology.paths.run, name),
   ]);
-  const pid = process && "state" in process ? (process.alive ? process.state.identity.pid : null) : (process?.pid ?? null);
+  const pid =
+    process && "state" in process ? (process.alive ? process.state.identity.pid : null) : (process?.pid ?? null);
   return { name, state: health.state, says: health.says, pid, ports };
 }
 

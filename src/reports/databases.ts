@@ -66,7 +66,9 @@ export async function deletedList(site: Site): Promise<DeletedDatabase[]> {
 export async function databaseDetails(site: Site, name: string) {
   const session = await (await site.postgres()).monitor();
   const row = await requireDatabase(session, name);
-  const [size] = await session.query<{ bytes: string }>("SELECT pg_catalog.pg_database_size($1::oid)::text AS bytes", [row.oid]);
+  const [size] = await session.query<{ bytes: string }>("SELECT pg_catalog.pg_database_size($1::oid)::text AS bytes", [
+    row.oid,
+  ]);
   const { host } = site.topology.settings.network;
   const credentials = await readCredentials(site.topology.paths, name);
   return {
@@ -96,7 +98,11 @@ export interface DatabaseUrls {
 }
 
 /** @throws HomelabError `not_found` when there is no such database, or its credentials are not here */
-export async function databaseUrls(site: Site, name: string, host = site.topology.settings.network.host): Promise<DatabaseUrls> {
+export async function databaseUrls(
+  site: Site,
+  name: string,
+  host = site.topology.settings.network.host,
+): Promise<DatabaseUrls> {
   const credentials = await readCredentials(site.topology.paths, name);
   if (!credentials) {
     await requireDatabase(await (await site.postgres()).monitor(), name);

@@ -50,30 +50,54 @@ export async function healthReport(site: Site): Promise<HealthReport> {
     installed: formatVersion(topology.versions[engine]),
     fixed_in: below,
   }));
-  return { state: worstState(checks.map((check) => check.state)), at: new Date(site.clock.now()).toISOString(), checks, versions };
+  return {
+    state: worstState(checks.map((check) => check.state)),
+    at: new Date(site.clock.now()).toISOString(),
+    checks,
+    versions,
+  };
 }
 
 async function named(name: string, check: Promise<Health>): Promise<HealthCheck> {
-  const health = await check.catch((error: unknown): Health => ({ state: "unknown", says: `could not look: ${String(error)}` }));
+  const health = await check.catch((error: unknown): Health => ({
+    state: "unknown",
+    says: `could not look: ${String(error)}`,
+  }));
   return { name, ...health };
 }
 
 async function agentHealth({ topology, clock }: Site): Promise<Health> {
   const agent = await readAgent(topology.paths);
-  if (!agent?.alive) return { state: "degraded", says: "the agent does not run: nothing would be restarted", hint: "homelab up starts it." };
+  if (!agent?.alive)
+    return {
+      state: "degraded",
+      says: "the agent does not run: nothing would be restarted",
+      hint: "homelab up starts it.",
+    };
   const hour = clock.now() - 3_600_000;
-  const restarted = agent.state.services.filter((service) => service.restarts > 0 && Date.parse(service.since ?? "") > hour);
-  const facts = { pid: agent.state.identity.pid, restarts: Object.fromEntries(agent.state.services.map((s) => [s.name, s.restarts])) };
+  const restarted = agent.state.services.filter(
+    (service) => service.restarts > 0 && Date.parse(service.since ?? "") > hour,
+  );
+  const facts = {
+    pid: agent.state.identity.pid,
+    restarts: Object.fromEntries(agent.state.services.map((s) => [s.name, s.restarts])),
+  };
   if (restarted.length === 0) return { state: "ok", says: `watches ${agent.state.services.length} services`, facts };
-  return { state: "ok", says: `restarted ${restarted.map((s) => `${s.name} (${s.restarts} times)`).join(", ")} within the hour`, facts };
+  return {
+    state: "ok",
+    says: `restarted ${restarted.map((s) => `${s.name} (${s.restarts} times)`).join(", ")} within the hour`,
+    facts,
+  };
 }
 
 async function diskHealth({ topology }: Site): Promise<Health> {
   const free = freeBytes(topology.paths.root);
   const says = `${formatBytes(free)} free`;
   const facts = { free_bytes: free };
-  if (free < 500_000_000) return { state: "down", says, facts, hint: "PostgreSQL stops when its WAL finds no space. Free some now." };
-  if (free < 5_000_000_000) return { state: "degraded", says, facts, hint: "Free some space before PostgreSQL runs out of it." };
+  if (free < 500_000_000)
+    return { state: "down", says, facts, hint: "PostgreSQL stops when its WAL finds no space. Free some now." };
+  if (free < 5_000_000_000)
+    return { state: "degraded", says, facts, hint: "Free some space before PostgreSQL runs out of it." };
   return { state: "ok", says, facts };
 }
 
@@ -82,7 +106,12 @@ async function certificateHealth({ topology, clock }: Site): Promise<Health> {
   if (!text) return { state: "down", says: "there is no certificate", hint: "homelab up makes one." };
   const days = daysLeft(text, new Date(clock.now()));
   const state = days < 1 ? "down" : days < 30 ? "degraded" : "ok";
-  return { state, says: `valid for ${days} days`, facts: { days_left: days }, ...(days < 30 ? { hint: "homelab up renews it." } : {}) };
+  return {
+    state,
+    says: `valid for ${days} days`,
+    facts: { days_left: days },
+    ...(days < 30 ? { hint: "homelab up renews it." } : {}),
+  };
 }
 
 async function versionHealth({ topology }: Site): Promise<Health> {

@@ -8,4 +8,5 @@ export interface Samples {
   sizes: Record<string, number>;
 }
 
-export const readSamples = (paths: HomePaths): Promise<Samples | undefined> => readJson<Samples>(paths.samples).catch(() => undefined);
+export const readSamples = (paths: HomePaths): Promise<Samples | undefined> =>
+  readJson<Samples>(paths.samples).catch(() => undefined);

@@ -30,7 +30,8 @@ export const readCredentials = (paths: HomePaths, database: string): Promise<Cre
 export const writeCredentials = (paths: HomePaths, credentials: Credentials): Promise<void> =>
   writeAtomic(credentialsPath(paths, credentials.database), `${JSON.stringify(credentials, null, 2)}\n`);
 
-export const removeCredentials = (paths: HomePaths, database: string): Promise<void> => remove(credentialsPath(paths, database));
+export const removeCredentials = (paths: HomePaths, database: string): Promise<void> =>
+  remove(credentialsPath(paths, database));
 
 /** Whether the file of `from` is already at `to`. */
 export const areMoved = async (paths: HomePaths, from: string, to: string): Promise<boolean> =>
@@ -38,5 +39,6 @@ export const areMoved = async (paths: HomePaths, from: string, to: string): Prom
 
 /** Keeps a database's credentials under its other name. Repeatable. */
 export async function moveCredentials(paths: HomePaths, from: string, to: string): Promise<void> {
-  if (await exists(credentialsPath(paths, from))) await rename(credentialsPath(paths, from), credentialsPath(paths, to));
+  if (await exists(credentialsPath(paths, from)))
+    await rename(credentialsPath(paths, from), credentialsPath(paths, to));
 }

@@ -9,17 +9,25 @@ export async function requireDatabase(session: Session, name: string): Promise<D
   const rows = (await listDatabases(session)).filter((row) => !row.anchor?.deleted);
   const found = rows.find((row) => row.name === name);
   if (found) return found;
-  const meant = didYouMean(name, rows.map((row) => row.name));
+  const meant = didYouMean(
+    name,
+    rows.map((row) => row.name),
+  );
   throw new HomelabError("not_found", `there is no database ${printable(name)}`, {
     hint: meant ? `Did you mean ${meant}?` : "homelab db list shows them.",
   });
 }
 
 /** A database that we made: what others made is shown, and never changed. */
-export async function requireOurs(session: Session, name: string): Promise<DatabaseRow & { anchor: NonNullable<DatabaseRow["anchor"]> }> {
+export async function requireOurs(
+  session: Session,
+  name: string,
+): Promise<DatabaseRow & { anchor: NonNullable<DatabaseRow["anchor"]> }> {
   const row = await requireDatabase(session, name);
   if (isSystemDatabase(name)) {
-    throw new HomelabError("database_protected", `${name} is the platform's own database`, { hint: "It goes when the installation goes." });
+    throw new HomelabError("database_protected", `${name} is the platform's own database`, {
+      hint: "It goes when the installation goes.",
+    });
   }
   if (!row.anchor) {
     throw new HomelabError("not_allowed", `${printable(name)} was not made by homelab, so homelab does not change it`, {
@@ -30,11 +38,18 @@ export async function requireOurs(session: Session, name: string): Promise<Datab
 }
 
 /** The newest deleted database that had this name. @throws HomelabError `not_found` */
-export async function requireDeleted(session: Session, name: string): Promise<DatabaseRow & { anchor: NonNullable<DatabaseRow["anchor"]> }> {
-  const deleted = (await listDatabases(session)).filter((row) => row.anchor?.deleted && [row.anchor.database, row.name].includes(name));
+export async function requireDeleted(
+  session: Session,
+  name: string,
+): Promise<DatabaseRow & { anchor: NonNullable<DatabaseRow["anchor"]> }> {
+  const deleted = (await listDatabases(session)).filter(
+    (row) => row.anchor?.deleted && [row.anchor.database, row.name].includes(name),
+  );
   const newest = deleted.sort((a, b) => (a.anchor!.deleted!.at < b.anchor!.deleted!.at ? 1 : -1))[0];
   if (!newest) {
-    throw new HomelabError("not_found", `no deleted database was called ${printable(name)}`, { hint: "homelab db list --deleted shows them." });
+    throw new HomelabError("not_found", `no deleted database was called ${printable(name)}`, {
+      hint: "homelab db list --deleted shows them.",
+    });
   }
   return { ...newest, anchor: newest.anchor! };
 }

@@ -21,10 +21,15 @@ export interface Installation {
 
 const installationPath = (paths: HomePaths): string => join(paths.state, "installation.json");
 
-export const readInstallation = (paths: HomePaths): Promise<Installation | undefined> => readJson<Installation>(installationPath(paths));
+export const readInstallation = (paths: HomePaths): Promise<Installation | undefined> =>
+  readJson<Installation>(installationPath(paths));
 
 /** Changes whenever an `up` wrote the installation again; 0 when there is none. */
-export const installationStamp = (paths: HomePaths): Promise<number> => stat(installationPath(paths)).then(({ mtimeMs }) => mtimeMs, () => 0);
+export const installationStamp = (paths: HomePaths): Promise<number> =>
+  stat(installationPath(paths)).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
 
 export const writeInstallation = (paths: HomePaths, installation: Installation): Promise<void> =>
   writeAtomic(installationPath(paths), `${JSON.stringify(installation, null, 1)}\n`);
@@ -33,16 +38,21 @@ export const writeInstallation = (paths: HomePaths, installation: Installation):
 export async function requireInstallation(paths: HomePaths): Promise<Installation> {
   const installation = await readInstallation(paths).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EACCES") throw error;
-    throw new HomelabError("not_allowed", `${paths.root} belongs to another user`, { hint: "Use sudo, or name your own installation with --home." });
+    throw new HomelabError("not_allowed", `${paths.root} belongs to another user`, {
+      hint: "Use sudo, or name your own installation with --home.",
+    });
   });
   if (installation) return installation;
-  throw new HomelabError("not_installed", `there is no installation under ${paths.root}`, { hint: "homelab up makes one; --home names another." });
+  throw new HomelabError("not_installed", `there is no installation under ${paths.root}`, {
+    hint: "homelab up makes one; --home names another.",
+  });
 }
 
 /** The secrets of an installation. @throws HomelabError `not_installed` before they were made. */
 export async function readSecrets(paths: HomePaths): Promise<Secrets> {
   const stored = await readJson<Record<string, string>>(paths.secrets);
-  if (!stored) throw new HomelabError("not_installed", "the installation has no secrets yet", { hint: "homelab up makes them." });
+  if (!stored)
+    throw new HomelabError("not_installed", "the installation has no secrets yet", { hint: "homelab up makes them." });
   return completeSecrets(stored, {}).secrets;
 }
 

@@ -4,7 +4,8 @@ import type { Reporter, TestCase, TestModule } from "vitest/node";
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
-    const count = (state: ReturnType<TestCase["result"]>["state"]) => tests.filter((test) => test.result().state === state).length;
+    const count = (state: ReturnType<TestCase["result"]>["state"]) =>
+      tests.filter((test) => test.result().state === state).length;
     console.log(`\n${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped`);
   }
 }

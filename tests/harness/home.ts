@@ -68,7 +68,10 @@ export class TestHome {
   }
 
   /** Runs ./homelab for this home and answers how it ended. */
-  async run(args: string[], options: { env?: Record<string, string>; input?: string; timeout?: number } = {}): Promise<CliResult> {
+  async run(
+    args: string[],
+    options: { env?: Record<string, string>; input?: string; timeout?: number } = {},
+  ): Promise<CliResult> {
     const env = { PATH: process.env["PATH"]!, HOME: process.env["HOME"] ?? "/", ...options.env };
     const argv: [string, ...string[]] = [join(checkout, "homelab"), "--home", this.root, ...args];
     const result = await runAny({ argv, env, input: options.input, timeout: options.timeout ?? 170 });
@@ -79,13 +82,17 @@ export class TestHome {
   async ok(...args: string[]): Promise<CliResult> {
     const result = await this.run(args);
     if (result.exitCode !== 0) {
-      throw new Error(`homelab ${args.join(" ")} ended with ${result.exitCode ?? result.signal}:\n${result.stderr}${result.stdout}`);
+      throw new Error(
+        `homelab ${args.join(" ")} ended with ${result.exitCode ?? result.signal}:\n${result.stderr}${result.stdout}`,
+      );
     }
     return result;
   }
 
   /** Makes a database and answers its URLs. */
-  async createDatabase(name: string): Promise<{ pooled_url: string; connection_url: string; user: string; password: string }> {
+  async createDatabase(
+    name: string,
+  ): Promise<{ pooled_url: string; connection_url: string; user: string; password: string }> {
     return (await this.ok("db", "create", name, "--json")).json();
   }
 
@@ -107,7 +114,8 @@ export class TestHome {
   async killAll(): Promise<void> {
     const now = { signal: "SIGKILL" as const, grace: 0 };
     for (const name of ["keeper", "agent"]) {
-      const agent = name === "agent" ? (await readAgent(this.paths))?.state.identity : await findProcess(this.paths.run, name);
+      const agent =
+        name === "agent" ? (await readAgent(this.paths))?.state.identity : await findProcess(this.paths.run, name);
       if (agent) await endProcess(agent, now);
     }
     for (const spec of (await readDesired(this.paths).catch(() => undefined))?.services ?? []) {

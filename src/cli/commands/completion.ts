@@ -15,7 +15,10 @@ compdef _homelab homelab`,
 
 export async function completion({ out }: Context, shell: string): Promise<void> {
   const script = SCRIPTS[shell];
-  if (!script) throw new HomelabError("usage", `no completion for ${shell}`, { hint: `There is one for ${Object.keys(SCRIPTS).join(", ")}.` });
+  if (!script)
+    throw new HomelabError("usage", `no completion for ${shell}`, {
+      hint: `There is one for ${Object.keys(SCRIPTS).join(", ")}.`,
+    });
   out.line(script);
 }
 
@@ -24,10 +27,15 @@ export const complete =
   (program: Command) =>
   async (context: Context, words: string[]): Promise<void> => {
     let command = program;
-    for (const word of words.filter((text) => !text.startsWith("-"))) command = command.commands.find((child) => child.name() === word) ?? command;
-    const names = command.commands.filter((child) => !child.name().startsWith("install-") && child.name() !== "complete").map((child) => child.name());
+    for (const word of words.filter((text) => !text.startsWith("-")))
+      command = command.commands.find((child) => child.name() === word) ?? command;
+    const names = command.commands
+      .filter((child) => !child.name().startsWith("install-") && child.name() !== "complete")
+      .map((child) => child.name());
     const options = command.options.map((option) => option.long!).filter(Boolean);
-    const takesDatabase = command.registeredArguments.some((argument) => ["name", "database"].includes(argument.name())) && command.name() !== "create";
+    const takesDatabase =
+      command.registeredArguments.some((argument) => ["name", "database"].includes(argument.name())) &&
+      command.name() !== "create";
     const databases = takesDatabase ? (await databaseList(await context.site())).map((row) => row.name) : [];
     for (const word of [...names, ...databases, ...options]) context.out.line(word);
   };

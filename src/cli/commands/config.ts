@@ -23,12 +23,19 @@ export async function show(context: Context): Promise<void> {
     ...Object.entries(sized).map(([name, value]) => ({
       setting: `postgresql.${name}`,
       value,
-      origin: name in settings.postgres.extra && settings.postgres.extra[name] === value ? (origins[`postgres.extra.${name}`] ?? "default") : "homelab, for this machine",
+      origin:
+        name in settings.postgres.extra && settings.postgres.extra[name] === value
+          ? (origins[`postgres.extra.${name}`] ?? "default")
+          : "homelab, for this machine",
     })),
   ];
   const waiting = await notApplied(context, settings);
   if (context.flags.json) return context.out.json({ file: settingsFile(context), values, applied: !waiting });
-  table(context.out, ["SETTING", "VALUE", "ORIGIN"], values.map((row) => [row.setting, JSON.stringify(row.value), row.origin]));
+  table(
+    context.out,
+    ["SETTING", "VALUE", "ORIGIN"],
+    values.map((row) => [row.setting, JSON.stringify(row.value), row.origin]),
+  );
   if (waiting) context.out.note("Not applied yet: homelab up");
 }
 

@@ -1,7 +1,13 @@
 import { HomelabError } from "../../core/errors.ts";
 import { printable } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
-import { databaseDetails, databaseList, databaseUrls, deletedList, type DatabaseUrls } from "../../reports/databases.ts";
+import {
+  databaseDetails,
+  databaseList,
+  databaseUrls,
+  deletedList,
+  type DatabaseUrls,
+} from "../../reports/databases.ts";
 import type { Context } from "../context.ts";
 import { openShell } from "../db-shell.ts";
 import { confirmName } from "../confirm.ts";
@@ -36,7 +42,13 @@ export async function create(context: Context, name: string, flags: CreateFlags)
   context.out.note(`${paint("green", "✓", process.stderr)} database ${name}, role ${urls.user}`);
   context.out.line(`DATABASE_URL=${urls.pooled_url}`);
   context.out.line(`DIRECT_URL=${urls.connection_url}`);
-  context.out.note(paint("dim", `pooled is for apps; direct for migrations, pg_dump and LISTEN. Again: homelab db url ${name}`, process.stderr));
+  context.out.note(
+    paint(
+      "dim",
+      `pooled is for apps; direct for migrations, pg_dump and LISTEN. Again: homelab db url ${name}`,
+      process.stderr,
+    ),
+  );
 }
 
 export async function list(context: Context, flags: { deleted?: boolean }): Promise<void> {
@@ -58,7 +70,11 @@ export async function list(context: Context, flags: { deleted?: boolean }): Prom
 async function listDeleted(context: Context): Promise<void> {
   const rows = await deletedList(await context.site());
   if (context.flags.json) return context.out.json({ items: rows, next_cursor: null, total: rows.length });
-  table(context.out, ["NAME", "DELETED", "CAN BE BROUGHT BACK UNTIL"], rows.map((row) => [printable(row.name), row.deleted_at, row.undelete_until]));
+  table(
+    context.out,
+    ["NAME", "DELETED", "CAN BE BROUGHT BACK UNTIL"],
+    rows.map((row) => [printable(row.name), row.deleted_at, row.undelete_until]),
+  );
   if (rows.length === 0) context.out.note("Nothing is deleted.");
 }
 
@@ -66,7 +82,8 @@ export async function show(context: Context, name: string): Promise<void> {
   const details = await databaseDetails(await context.site(), name);
   if (context.flags.json) return context.out.json(details);
   for (const [key, value] of Object.entries(details)) {
-    const text = key === "size_bytes" && typeof value === "number" ? formatBytes(value) : printable(String(value ?? "-"));
+    const text =
+      key === "size_bytes" && typeof value === "number" ? formatBytes(value) : printable(String(value ?? "-"));
     context.out.line(`${key.replaceAll("_", " ").replace(" bytes", "").padEnd(20)} ${text}`);
   }
 }
@@ -104,13 +121,23 @@ function pick(urls: DatabaseUrls, pooled: boolean, readOnly: boolean): string {
 /** The same as JDBC's driver wants it; prepareThreshold=0 keeps it from naming statements, which poolers before 1.21 lose. */
 function jdbc(text: string): string {
   const { hostname, port, pathname, username, password, searchParams } = new URL(text);
-  const parameters = new URLSearchParams([["user", decodeURIComponent(username)], ["password", decodeURIComponent(password)], ...searchParams, ["prepareThreshold", "0"]]);
+  const parameters = new URLSearchParams([
+    ["user", decodeURIComponent(username)],
+    ["password", decodeURIComponent(password)],
+    ...searchParams,
+    ["prepareThreshold", "0"],
+  ]);
   return `jdbc:postgresql://${hostname}:${port}${pathname}?${parameters.toString()}`;
 }
 
 export async function remove(context: Context, name: string): Promise<void> {
   const site = await context.site();
-  if (!context.flags.dryRun) await confirmName(context, name, `${name} is taken out of use; it can be brought back for ${site.topology.settings.database.undelete_within}.`);
+  if (!context.flags.dryRun)
+    await confirmName(
+      context,
+      name,
+      `${name} is taken out of use; it can be brought back for ${site.topology.settings.database.undelete_within}.`,
+    );
   const finished = await operate(context, site, "database.drop", { name });
   if (!finished) return;
   if (context.flags.json) return context.out.json(finished.result);
@@ -127,10 +154,19 @@ export async function undelete(context: Context, name: string): Promise<void> {
 
 export async function rotate(context: Context, name: string, flags: { finish?: boolean }): Promise<void> {
   const site = await context.site();
-  const finished = await operate(context, site, flags.finish ? "database.finish-rotation" : "database.rotate-password", { name });
+  const finished = await operate(
+    context,
+    site,
+    flags.finish ? "database.finish-rotation" : "database.rotate-password",
+    { name },
+  );
   if (!finished) return;
-  if (context.flags.json) return context.out.json(flags.finish ? finished.result : { ...(finished.result as object), ...(await databaseUrls(site, name)) });
-  if (flags.finish) return context.out.note(`${paint("green", "✓", process.stderr)} the old password of ${name} has ended`);
+  if (context.flags.json)
+    return context.out.json(
+      flags.finish ? finished.result : { ...(finished.result as object), ...(await databaseUrls(site, name)) },
+    );
+  if (flags.finish)
+    return context.out.note(`${paint("green", "✓", process.stderr)} the old password of ${name} has ended`);
   const urls = await databaseUrls(site, name);
   const { old_password_until: until } = finished.result as { old_password_until: string };
   context.out.line(`DATABASE_URL=${urls.pooled_url}`);

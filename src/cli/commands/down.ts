@@ -15,7 +15,14 @@ export async function down(context: Context): Promise<void> {
   const running = await Promise.all((desired?.services ?? []).map((spec) => findProcess(paths.run, spec.name)));
   const agent = await readAgent(paths);
   if (!agent?.alive && running.every((found) => found === undefined)) return done(context, "Down already");
-  if (context.flags.dryRun) return done(context, `would stop ${desired!.services.map((spec) => spec.name).toReversed().join(", ")}`);
+  if (context.flags.dryRun)
+    return done(
+      context,
+      `would stop ${desired!.services
+        .map((spec) => spec.name)
+        .toReversed()
+        .join(", ")}`,
+    );
   if (desired) await writeDesired(paths, { ...desired, up: false });
   // The agent stops what it started; if it died, a new one finds all of it and stops it.
   if (!agent?.alive) await startAgent(paths, site.program);
@@ -31,4 +38,3 @@ function done({ flags, out, paths }: Context, says: string): void {
     out.note(`homelab up starts it again${process.env["HOMELAB_HOME"] || flags.home ? ` (--home ${paths.root})` : ""}`);
   }
 }
-

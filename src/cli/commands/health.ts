@@ -21,7 +21,11 @@ function print({ out }: Context, report: HealthReport, verbose: boolean): void {
     out.line(`${paint(stateColour[check.state], mark[check.state])} ${check.name.padEnd(14)} ${printable(check.says)}`);
     if (check.hint && (verbose || check.state !== "ok")) out.line(`  ${"".padEnd(14)} → ${check.hint}`);
   }
-  if (!verbose) return out.line(good.map((check) => `${mark.ok} ${check.name}`).join("  ") + (report.versions.length > 0 ? "   --verbose shows versions" : ""));
+  if (!verbose)
+    return out.line(
+      good.map((check) => `${mark.ok} ${check.name}`).join("  ") +
+        (report.versions.length > 0 ? "   --verbose shows versions" : ""),
+    );
   for (const row of report.versions) {
     out.line(`! ${row.engine} ${row.installed}: ${row.says} (below ${row.fixed_in}; ${row.source})`);
   }

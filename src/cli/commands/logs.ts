@@ -27,7 +27,9 @@ const LEVELS: Record<string, RegExp> = {
 export async function logs(context: Context, service: string, flags: LogFlags): Promise<void> {
   if (!SERVICES.includes(service)) {
     const meant = didYouMean(service, SERVICES);
-    throw new HomelabError("not_found", `there is no service ${service}`, { hint: meant ? `Did you mean ${meant}?` : `There are: ${SERVICES.join(", ")}` });
+    throw new HomelabError("not_found", `there is no service ${service}`, {
+      hint: meant ? `Did you mean ${meant}?` : `There are: ${SERVICES.join(", ")}`,
+    });
   }
   const { topology } = await context.site();
   // The agent's lines are in its keeper's file: that one starts it.
@@ -39,7 +41,10 @@ export async function logs(context: Context, service: string, flags: LogFlags): 
   for (const line of lines) print(context, service, line);
   while (flags.follow) {
     await sleep(250);
-    const size = await stat(path).then((found) => found.size, () => 0);
+    const size = await stat(path).then(
+      (found) => found.size,
+      () => 0,
+    );
     // Shorter than before: it was rotated.
     if (size < offset) offset = 0;
     if (size > offset) offset = await readLines(path, offset, (line) => wanted(line) && print(context, service, line));
@@ -53,8 +58,10 @@ function print({ flags, out }: Context, service: string, line: string): void {
 
 function filter(flags: LogFlags): (line: string) => boolean {
   const seconds = flags.since === undefined ? undefined : parseDuration(flags.since);
-  if (flags.since !== undefined && seconds === undefined) throw new HomelabError("usage", `--since ${flags.since}: expected a duration such as 30min or 1h`);
-  if (flags.level !== undefined && !LEVELS[flags.level] && flags.level !== "info") throw new HomelabError("usage", `--level ${flags.level}: expected info, warn or error`);
+  if (flags.since !== undefined && seconds === undefined)
+    throw new HomelabError("usage", `--since ${flags.since}: expected a duration such as 30min or 1h`);
+  if (flags.level !== undefined && !LEVELS[flags.level] && flags.level !== "info")
+    throw new HomelabError("usage", `--level ${flags.level}: expected info, warn or error`);
   const from = seconds === undefined ? undefined : Date.now() - seconds * 1000;
   const level = flags.level === undefined ? undefined : LEVELS[flags.level];
   let current = from === undefined;
@@ -77,7 +84,10 @@ function timeOf(line: string): Date | undefined {
 
 /** Reads whole lines from an offset; answers where it ended. */
 async function readLines(path: string, start: number, each: (line: string) => unknown): Promise<number> {
-  const size = await stat(path).then((found) => found.size, () => 0);
+  const size = await stat(path).then(
+    (found) => found.size,
+    () => 0,
+  );
   if (size <= start) return start;
   for await (const line of createInterface({ input: createReadStream(path, { start, end: size - 1 }) })) each(line);
   return size;

@@ -47,7 +47,8 @@ const body = (run: Run, entries?: StepEntry[]) => ({
 export const list = (context: Context, flags: { limit?: string }): Promise<void> =>
   withJournal(context, async (journal) => {
     const runs = await journal.list({ limit: Number(flags.limit ?? 20) });
-    if (context.flags.json) return context.out.json({ items: runs.map((run) => body(run)), next_cursor: null, total: runs.length });
+    if (context.flags.json)
+      return context.out.json({ items: runs.map((run) => body(run)), next_cursor: null, total: runs.length });
     table(context.out, ["ID", "OPERATION", "ON", "STATE", "BEGUN", "TOOK"], runs.map(row));
     if (runs.length === 0) context.out.note("No operation yet.");
   });
@@ -68,7 +69,11 @@ export const show = (context: Context, id: string): Promise<void> =>
     context.out.line(`input   ${printable(JSON.stringify(run.input))}`);
     context.out.line(`caller  ${printable(run.caller)}, ${run.createdAt}`);
     if (run.error) context.out.line(`error   ${printable(run.error.message)}`);
-    table(context.out, ["AT", "STEP", "EVENT", "SAYS"], entries.map((entry) => [entry.at, entry.step, entry.event, printable(entry.says ?? "-")]));
+    table(
+      context.out,
+      ["AT", "STEP", "EVENT", "SAYS"],
+      entries.map((entry) => [entry.at, entry.step, entry.event, printable(entry.says ?? "-")]),
+    );
   });
 
 /** Follows a run that another process does, to its end. */

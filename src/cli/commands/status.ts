@@ -19,8 +19,12 @@ export async function status(context: Context): Promise<void> {
 
 function print({ out }: Context, report: ClusterStatus): void {
   const headline = report.stopped ? "STOPPED" : HEADLINE[report.state];
-  out.line(`${paint("bold", report.cluster)} · PostgreSQL ${report.postgres_version} · ${paint(stateColour[report.state], headline)}`);
-  const databases = report.databases ? `${report.databases.count} databases, ${formatBytes(report.databases.size_bytes)}` : "databases out of reach";
+  out.line(
+    `${paint("bold", report.cluster)} · PostgreSQL ${report.postgres_version} · ${paint(stateColour[report.state], headline)}`,
+  );
+  const databases = report.databases
+    ? `${report.databases.count} databases, ${formatBytes(report.databases.size_bytes)}`
+    : "databases out of reach";
   out.line(`${databases} · ${formatBytes(report.disk_free_bytes)} free · ${report.home}`);
   out.line("");
   const rows = report.services.map((service) => [
@@ -30,6 +34,7 @@ function print({ out }: Context, report: ClusterStatus): void {
   ]);
   table(out, ["  SERVICE", "PORTS", "STATE"], rows);
   if (report.events.length > 0) out.note("");
-  for (const event of report.events) out.note(paint("dim", `${event.at}  ${event.service} ${printable(event.says)}`, process.stderr));
+  for (const event of report.events)
+    out.note(paint("dim", `${event.at}  ${event.service} ${printable(event.says)}`, process.stderr));
   if (report.stopped) out.note("homelab up starts it.");
 }

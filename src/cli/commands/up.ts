@@ -57,11 +57,18 @@ async function findMachine({ paths }: Context, { settings }: EffectiveConfig): P
 }
 
 /** Everything that can be refused is refused before anything is changed. */
-async function refuseEarly({ paths }: Context, config: EffectiveConfig, machine: MachineFacts, fresh: boolean): Promise<void> {
+async function refuseEarly(
+  { paths }: Context,
+  config: EffectiveConfig,
+  machine: MachineFacts,
+  fresh: boolean,
+): Promise<void> {
   const topology = oneNodeTopology(paths.root, config.settings, machine);
   const found = violations(topology);
   if (found.length > 0) {
-    throw new HomelabError("invariant_violated", found.map((violation) => violation.says).join("\n"), { hint: found[0]!.hint });
+    throw new HomelabError("invariant_violated", found.map((violation) => violation.says).join("\n"), {
+      hint: found[0]!.hint,
+    });
   }
   if (fresh) checkSize(paths.root, machine.memoryBytes);
   await refuseMovedPorts(paths, topology, fresh);
@@ -85,7 +92,12 @@ async function refuseMovedPorts(paths: Topology["paths"], topology: Topology, fr
 }
 
 /** Says what will be done before it is done. */
-function announce(context: Context, { settings }: EffectiveConfig, missing: string[], machine: MachineFacts | undefined): void {
+function announce(
+  context: Context,
+  { settings }: EffectiveConfig,
+  missing: string[],
+  machine: MachineFacts | undefined,
+): void {
   const { paths, out, flags } = context;
   if (flags.json) return;
   const offset = settings.network.port_offset;
@@ -101,7 +113,12 @@ function announce(context: Context, { settings }: EffectiveConfig, missing: stri
 }
 
 /** From here on, every other command goes by what was written here. */
-async function remember(context: Context, config: EffectiveConfig, machine: MachineFacts, flags: UpFlags): Promise<void> {
+async function remember(
+  context: Context,
+  config: EffectiveConfig,
+  machine: MachineFacts,
+  flags: UpFlags,
+): Promise<void> {
   await rememberFlags(context, flags);
   const next = { ...config, machine };
   const before = await readInstallation(context.paths).catch(() => undefined);
@@ -130,7 +147,11 @@ const summary = ({ scope, paths, ports, settings, listen }: Topology, changed: s
 function tell({ out }: Context, topology: Topology, how: { fresh: boolean; changed: string[]; seconds: number }): void {
   const { ports, settings, paths, listen } = topology;
   const elsewhere = listen.filter((address) => !address.startsWith("127.") && address !== "::1");
-  const head = how.fresh ? "Up" : how.changed.length === 0 ? "Up already: nothing to change" : `Up: ${how.changed.map((s) => s.replaceAll("-", " ")).join(", ")}`;
+  const head = how.fresh
+    ? "Up"
+    : how.changed.length === 0
+      ? "Up already: nothing to change"
+      : `Up: ${how.changed.map((s) => s.replaceAll("-", " ")).join(", ")}`;
   out.note(`${paint("green", head, process.stderr)} (${formatSeconds(how.seconds)})`);
   out.line(`pooled   ${settings.network.host}:${ports.pooled}   for apps`);
   out.line(`direct   ${settings.network.host}:${ports.direct}   for migrations, pg_dump, LISTEN (TLS)`);

@@ -10,7 +10,9 @@ function runtime(topology: Topology, command: string): Promise<string> {
     const socket = connect(haproxySocket(topology), () => socket.end(`${command}\n`));
     socket.setTimeout(3000, () => socket.destroy(new Error("no answer within 3 s")));
     socket.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-    socket.on("error", (cause) => reject(new HomelabError("engine_unreachable", `HAProxy does not answer: ${cause.message}`, { cause })));
+    socket.on("error", (cause) =>
+      reject(new HomelabError("engine_unreachable", `HAProxy does not answer: ${cause.message}`, { cause })),
+    );
     socket.on("end", () => resolve(text));
   });
 }

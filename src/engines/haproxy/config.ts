@@ -11,7 +11,8 @@ export const haproxySocket = (topology: Topology): string => join(topology.paths
  */
 export function renderHaproxy(topology: Topology): RenderedFile {
   const { ports, node, listen } = topology;
-  const bind = (port: number) => `  bind ${listen.map((address) => `${address.includes(":") ? `[${address}]` : address}:${port}`).join(",")}`;
+  const bind = (port: number) =>
+    `  bind ${listen.map((address) => `${address.includes(":") ? `[${address}]` : address}:${port}`).join(",")}`;
   const server = `  server ${node.name} ${node.address}:${ports.postgres}`;
   const lines = [
     `# ${GENERATED}`,

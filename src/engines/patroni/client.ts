@@ -26,9 +26,15 @@ const basicAuth = (secrets: Secrets): string =>
   `Basic ${Buffer.from(`${RESTAPI_USER}:${secrets.patroni_restapi.reveal()}`).toString("base64")}`;
 
 /** A call that changes something. @throws HomelabError `engine_unreachable` unless Patroni says that it did */
-async function change(topology: Topology, secrets: Secrets, what: string, request: Omit<EngineRequest, "port">): Promise<void> {
+async function change(
+  topology: Topology,
+  secrets: Secrets,
+  what: string,
+  request: Omit<EngineRequest, "port">,
+): Promise<void> {
   const { status, text } = await call(topology, { ...request, authorization: basicAuth(secrets) });
-  if (status !== 200 && status !== 202) throw new HomelabError("engine_unreachable", `Patroni did not ${what} (${status}): ${text}`);
+  if (status !== 200 && status !== 202)
+    throw new HomelabError("engine_unreachable", `Patroni did not ${what} (${status}): ${text}`);
 }
 
 /** The state of this node's PostgreSQL. @throws HomelabError `engine_unreachable` */

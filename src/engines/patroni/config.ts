@@ -75,7 +75,9 @@ export function renderPatroni(topology: Topology, secrets: Secrets): RenderedFil
   const { scope, node, nodes, ports, paths, programs, parameters } = topology;
   const tls = certificateFiles(paths);
   const login = (username: string, secret: keyof Secrets) => ({ username, password: secrets[secret].reveal() });
-  const shared = Object.fromEntries(Object.entries(parameters).filter(([name]) => !(dcsOnlyParameters as readonly string[]).includes(name)));
+  const shared = Object.fromEntries(
+    Object.entries(parameters).filter(([name]) => !(dcsOnlyParameters as readonly string[]).includes(name)),
+  );
   const content = stringify(
     {
       scope,
@@ -135,4 +137,3 @@ export function renderPatroni(topology: Topology, secrets: Secrets): RenderedFil
   );
   return { path: patroniConfigPath(topology), content: `# ${GENERATED}\n${content}`, mode: 0o600, onChange: "reload" };
 }
-

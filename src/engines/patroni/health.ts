@@ -8,15 +8,33 @@ import { patroniMember } from "./client.ts";
 export async function patroniHealth(topology: Topology): Promise<Health> {
   try {
     const member = await patroniMember(topology);
-    const facts = { role: member.role, state: member.state, timeline: member.timeline ?? null, watchdog: existsSync("/dev/watchdog") };
+    const facts = {
+      role: member.role,
+      state: member.state,
+      timeline: member.timeline ?? null,
+      watchdog: existsSync("/dev/watchdog"),
+    };
     if (member.state !== "running") {
       return { state: "down", says: `PostgreSQL is ${member.state}`, facts, hint: "homelab logs postgres shows why." };
     }
     if (member.pending_restart) {
-      return { state: "degraded", says: "settings wait for a restart of PostgreSQL", facts, hint: "homelab restart postgres" };
+      return {
+        state: "degraded",
+        says: "settings wait for a restart of PostgreSQL",
+        facts,
+        hint: "homelab restart postgres",
+      };
     }
-    return { state: "ok", says: `${member.role === "replica" ? "replica" : "primary"}, timeline ${member.timeline ?? "?"}`, facts };
+    return {
+      state: "ok",
+      says: `${member.role === "replica" ? "replica" : "primary"}, timeline ${member.timeline ?? "?"}`,
+      facts,
+    };
   } catch (error) {
-    return { state: "down", says: `Patroni does not answer: ${errorMessage(error)}`, hint: "homelab logs patroni shows why." };
+    return {
+      state: "down",
+      says: `Patroni does not answer: ${errorMessage(error)}`,
+      hint: "homelab logs patroni shows why.",
+    };
   }
 }

@@ -13,7 +13,8 @@ const LISTEN_PORT = { pgbouncer: "pooled", "pgbouncer-ro": "pooled_read_only" } 
 /** Kept for the platform's own probes, so that 1,000 clients are really 1,000. */
 const RESERVED_CLIENTS = 10;
 
-export const poolerConfigPath = (topology: Topology, name: PoolerName): string => join(topology.paths.etc, `${name}.ini`);
+export const poolerConfigPath = (topology: Topology, name: PoolerName): string =>
+  join(topology.paths.etc, `${name}.ini`);
 export const poolerPort = (topology: Topology, name: PoolerName): number => topology.ports[LISTEN_PORT[name]];
 const listenPath = (topology: Topology, name: PoolerName): string => join(topology.paths.etc, `${name}-listen.ini`);
 const hbaPath = (topology: Topology): string => join(topology.paths.etc, "pgbouncer_hba.conf");
@@ -77,7 +78,8 @@ function poolerIni(topology: Topology, name: PoolerName): string {
     autodb_idle_timeout: 3600,
     // An unknown database hangs this long on 1.18; 1.24 answers at once.
     query_wait_timeout: 15,
-    ignore_startup_parameters: "extra_float_digits,search_path,statement_timeout,lock_timeout,idle_in_transaction_session_timeout",
+    ignore_startup_parameters:
+      "extra_float_digits,search_path,statement_timeout,lock_timeout,idle_in_transaction_session_timeout",
     log_connections: 0,
     log_disconnections: 0,
     tcp_keepidle: 30,
@@ -104,7 +106,9 @@ function poolerIni(topology: Topology, name: PoolerName): string {
     client_tls_key_file: tls.key,
     client_tls_protocols: "secure",
   };
-  const lines = Object.entries({ ...defaults, ...settings.pgbouncer.extra, ...forced }).map(([key, value]) => `${key} = ${value}`);
+  const lines = Object.entries({ ...defaults, ...settings.pgbouncer.extra, ...forced }).map(
+    ([key, value]) => `${key} = ${value}`,
+  );
   return [
     `; ${GENERATED}`,
     "[databases]",

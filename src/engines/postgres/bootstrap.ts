@@ -14,14 +14,22 @@ const PLATFORM_LOGINS = [
 /** Makes the platform's roles, closes the maintenance databases to everybody else, and installs the pooler's lookup. Repeatable. */
 export async function bootstrapPostgres(sessions: PostgresSessions, secrets: Secrets): Promise<void> {
   const admin = await sessions.admin();
-  const known = await findRoles(admin, PLATFORM_LOGINS.map(({ role }) => role));
+  const known = await findRoles(
+    admin,
+    PLATFORM_LOGINS.map(({ role }) => role),
+  );
   for (const { role, secret, limit, member } of PLATFORM_LOGINS) {
     const verifier = await scramVerifier(secrets[secret].reveal());
     await admin.query(known.has(role) ? setPassword(role, verifier) : createLogin(role, verifier, limit));
     if (member) await admin.query(grantRole(member, role));
   }
   for (const database of ["postgres", "template1"]) await admin.query(revokeAllFromPublic(database));
-  await admin.query(grantConnect("postgres", PLATFORM_LOGINS.map(({ role }) => role)));
+  await admin.query(
+    grantConnect(
+      "postgres",
+      PLATFORM_LOGINS.map(({ role }) => role),
+    ),
+  );
   await installLookup(admin);
 }
 
@@ -31,7 +39,10 @@ export const installLookup = (session: Session): Promise<void> => session.transa
 /** Whether the platform's roles can log in and the lookup is there. */
 export async function isBootstrapped(sessions: PostgresSessions): Promise<boolean> {
   const admin = await sessions.admin();
-  const roles = await findRoles(admin, PLATFORM_LOGINS.map(({ role }) => role));
+  const roles = await findRoles(
+    admin,
+    PLATFORM_LOGINS.map(({ role }) => role),
+  );
   const ready = PLATFORM_LOGINS.every(({ role }) => roles.get(role)?.canLogin && roles.get(role)?.verifier != null);
   return ready && (await hasLookup(admin)) && (await isClosed(admin));
 }

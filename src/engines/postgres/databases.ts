@@ -92,7 +92,8 @@ function withAnchor(row: CatalogRow, anchors: Anchors): DatabaseRow {
 }
 
 /** Changes what is known of a database. */
-export const writeAnchor = (session: Session, role: string, anchor: Anchor) => session.query(commentOnRole(role, anchorComment(anchor)));
+export const writeAnchor = (session: Session, role: string, anchor: Anchor) =>
+  session.query(commentOnRole(role, anchorComment(anchor)));
 
 /** Ends every session of a database but our own; answers how many there were. */
 export async function endSessions(session: Session, database: string): Promise<number> {

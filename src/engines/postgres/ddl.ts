@@ -16,11 +16,15 @@ export function createLogin(role: string, verifier: string, connectionLimit: num
   return `CREATE ROLE ${id(role)} LOGIN ${HARMLESS} CONNECTION LIMIT ${Math.trunc(connectionLimit)} PASSWORD ${text(verifier)}${inRole}`;
 }
 
-export const setPassword = (role: string, verifier: string) => `ALTER ROLE ${id(role)} LOGIN PASSWORD ${text(verifier)} VALID UNTIL 'infinity'`;
-export const setValidUntil = (role: string, until: Date) => `ALTER ROLE ${id(role)} VALID UNTIL ${text(until.toISOString())}`;
+export const setPassword = (role: string, verifier: string) =>
+  `ALTER ROLE ${id(role)} LOGIN PASSWORD ${text(verifier)} VALID UNTIL 'infinity'`;
+export const setValidUntil = (role: string, until: Date) =>
+  `ALTER ROLE ${id(role)} VALID UNTIL ${text(until.toISOString())}`;
 export const disableLogin = (role: string) => `ALTER ROLE ${id(role)} NOLOGIN PASSWORD NULL`;
-export const setConnectionLimit = (role: string, limit: number) => `ALTER ROLE ${id(role)} CONNECTION LIMIT ${Math.trunc(limit)}`;
-export const setForRole = (role: string, setting: string, value: string) => `ALTER ROLE ${id(role)} SET ${id(setting)} = ${text(value)}`;
+export const setConnectionLimit = (role: string, limit: number) =>
+  `ALTER ROLE ${id(role)} CONNECTION LIMIT ${Math.trunc(limit)}`;
+export const setForRole = (role: string, setting: string, value: string) =>
+  `ALTER ROLE ${id(role)} SET ${id(setting)} = ${text(value)}`;
 export const setForRoleIn = (role: string, database: string, setting: string, value: string) =>
   `ALTER ROLE ${id(role)} IN DATABASE ${id(database)} SET ${id(setting)} = ${text(value)}`;
 export const grantRole = (role: string, to: string) => `GRANT ${id(role)} TO ${id(to)}`;
@@ -32,11 +36,14 @@ export const dropOwned = (role: string) => `DROP OWNED BY ${id(role)} CASCADE`;
 export const createDatabase = (name: string, owner: string, template: string) =>
   `CREATE DATABASE ${id(name)} OWNER ${id(owner)} TEMPLATE ${id(template)} STRATEGY wal_log`;
 export const renameDatabase = (name: string, to: string) => `ALTER DATABASE ${id(name)} RENAME TO ${id(to)}`;
-export const limitConnections = (name: string, limit: number) => `ALTER DATABASE ${id(name)} CONNECTION LIMIT ${Math.trunc(limit)}`;
-export const allowConnections = (name: string, allow: boolean) => `ALTER DATABASE ${id(name)} ALLOW_CONNECTIONS ${allow}`;
+export const limitConnections = (name: string, limit: number) =>
+  `ALTER DATABASE ${id(name)} CONNECTION LIMIT ${Math.trunc(limit)}`;
+export const allowConnections = (name: string, allow: boolean) =>
+  `ALTER DATABASE ${id(name)} ALLOW_CONNECTIONS ${allow}`;
 export const dropDatabase = (name: string) => `DROP DATABASE IF EXISTS ${id(name)} WITH (FORCE)`;
 export const revokeAllFromPublic = (name: string) => `REVOKE ALL ON DATABASE ${id(name)} FROM PUBLIC`;
-export const grantConnect = (name: string, roles: string[]) => `GRANT CONNECT ON DATABASE ${id(name)} TO ${roles.map(id).join(", ")}`;
+export const grantConnect = (name: string, roles: string[]) =>
+  `GRANT CONNECT ON DATABASE ${id(name)} TO ${roles.map(id).join(", ")}`;
 
 /** Inside a database: schema public for the owner and its readers alone, and what the owner creates later is readable too. */
 export function schemaPrivileges(owner: string, readOnly: string): string[] {
@@ -53,7 +60,8 @@ export function schemaPrivileges(owner: string, readOnly: string): string[] {
   ];
 }
 
-export const createExtension = (name: string) => `CREATE EXTENSION IF NOT EXISTS ${id(name)} WITH SCHEMA public CASCADE`;
+export const createExtension = (name: string) =>
+  `CREATE EXTENSION IF NOT EXISTS ${id(name)} WITH SCHEMA public CASCADE`;
 
 /**
  * The pooler's lookup of a login's verifier: one function that a single role may call, closed to superusers, to

@@ -7,8 +7,16 @@ const conninfoValue = (text: string): string => `'${text.replace(/[\\']/g, "\\$&
 /** Who we are for psql and pg_dump: the database's name is a value here, never a word of its own. */
 export function conninfo(topology: Topology, database: string, user = "postgres"): string {
   const socket = postgresSocket(topology);
-  const parts = { host: socket.directory, port: String(socket.port), user, dbname: database, application_name: "homelab" };
-  return Object.entries(parts).map(([key, value]) => `${key}=${conninfoValue(value)}`).join(" ");
+  const parts = {
+    host: socket.directory,
+    port: String(socket.port),
+    user,
+    dbname: database,
+    application_name: "homelab",
+  };
+  return Object.entries(parts)
+    .map(([key, value]) => `${key}=${conninfoValue(value)}`)
+    .join(" ");
 }
 
 /** pg_dump in its own format: compressed, restorable in parts. */

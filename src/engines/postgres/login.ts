@@ -9,7 +9,11 @@ export interface ProvenLogin {
 
 /** Logs in with a URL as an app would, and asks who it is. @throws the driver's error */
 export async function proveLogin(url: string): Promise<ProvenLogin> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000, application_name: "homelab-proof" });
+  const client = new Client({
+    connectionString: url,
+    connectionTimeoutMillis: 5000,
+    application_name: "homelab-proof",
+  });
   client.on("error", () => {});
   try {
     await client.connect();

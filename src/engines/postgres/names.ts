@@ -4,10 +4,22 @@ import { HomelabError } from "../../core/errors.ts";
 /** PostgreSQL's limit for a name (NAMEDATALEN − 1), in bytes. */
 const NAME_LIMIT = 63;
 const CREATED_NAME = /^[a-z][a-z0-9_]{0,62}$/;
-const RESERVED = new Set(["postgres", "pgbouncer", "none", "public", "all", "replication", "user", "session_user", "current_user", "current_role"]);
+const RESERVED = new Set([
+  "postgres",
+  "pgbouncer",
+  "none",
+  "public",
+  "all",
+  "replication",
+  "user",
+  "session_user",
+  "current_user",
+  "current_role",
+]);
 
 /** Databases that the platform or PostgreSQL itself lives on: nobody deletes them by name. */
-export const isSystemDatabase = (name: string): boolean => name === "postgres" || name.startsWith("template") || name === "homelab_jarvis";
+export const isSystemDatabase = (name: string): boolean =>
+  name === "postgres" || name.startsWith("template") || name === "homelab_jarvis";
 
 /**
  * Refuses a name that we would not create, with a suggestion: two long names must not collide by truncation, and no
@@ -25,14 +37,21 @@ export function checkCreatedName(name: string): void {
 
 function refusal(name: string): string | undefined {
   if (name.length > NAME_LIMIT) return `is longer than ${NAME_LIMIT} characters`;
-  if (!CREATED_NAME.test(name)) return "may hold only lower-case letters, digits and underscores, and must begin with a letter";
-  if (RESERVED.has(name) || name.startsWith("pg_") || name.startsWith("template")) return "is reserved by PostgreSQL or PgBouncer";
+  if (!CREATED_NAME.test(name))
+    return "may hold only lower-case letters, digits and underscores, and must begin with a letter";
+  if (RESERVED.has(name) || name.startsWith("pg_") || name.startsWith("template"))
+    return "is reserved by PostgreSQL or PgBouncer";
   return undefined;
 }
 
 /** The nearest name that would do, or undefined. */
 function suggest(name: string): string | undefined {
-  const plain = name.normalize("NFKD").toLowerCase().replace(/[^a-z0-9_]+/g, "_").replace(/^[^a-z]+|_+$/g, "").slice(0, NAME_LIMIT);
+  const plain = name
+    .normalize("NFKD")
+    .toLowerCase()
+    .replace(/[^a-z0-9_]+/g, "_")
+    .replace(/^[^a-z]+|_+$/g, "")
+    .slice(0, NAME_LIMIT);
   const free = refusal(plain) ? `${plain.slice(0, NAME_LIMIT - 3).replace(/^pg_|^template/, "")}_db` : plain;
   return refusal(free) ? undefined : free;
 }

@@ -28,6 +28,9 @@ export async function findRoles(session: Session, names: string[]): Promise<Map<
 
 /** Ends the sessions of a role; answers how many there were. */
 export async function endRoleSessions(session: Session, role: string): Promise<number> {
-  const rows = await session.query("SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = $1", [role]);
+  const rows = await session.query(
+    "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = $1",
+    [role],
+  );
   return rows.length;
 }

@@ -118,7 +118,9 @@ export class PostgresSessions {
       application_name: "homelab",
       connectionTimeoutMillis: 5000,
       options: Object.entries(PINNED)
-        .filter(([name]) => user === "postgres" || !["session_replication_role", "log_min_error_statement"].includes(name))
+        .filter(
+          ([name]) => user === "postgres" || !["session_replication_role", "log_min_error_statement"].includes(name),
+        )
         .map(([name, value]) => `-c ${name}=${value}`)
         .join(" "),
     });
@@ -137,7 +139,8 @@ export class PostgresSessions {
 
 function session(client: Client): Session {
   return {
-    query: async <R extends QueryResultRow>(text: string, values?: unknown[]) => (await client.query<R>(text, values)).rows,
+    query: async <R extends QueryResultRow>(text: string, values?: unknown[]) =>
+      (await client.query<R>(text, values)).rows,
     async transaction(statements) {
       try {
         // One message: the server runs it as one transaction, and there is one round trip.

@@ -7,7 +7,8 @@ import { ownerOf, type ProvisionInput } from "./provision-input.ts";
 export const createDatabaseStep: Step<ProvisionInput> = {
   name: "create-database",
   plan: ({ input }) => `create the database ${input.name} from ${input.template}`,
-  check: async ({ input, site }) => (await findDatabase(await (await site.postgres()).admin(), input.name)) !== undefined,
+  check: async ({ input, site }) =>
+    (await findDatabase(await (await site.postgres()).admin(), input.name)) !== undefined,
   async run({ input, site }) {
     await (await (await site.postgres()).admin()).query(createDatabase(input.name, ownerOf(input), input.template));
     return { says: `database ${input.name}` };

@@ -23,7 +23,10 @@ async function isReadable({ site }: Context, path: string): Promise<boolean> {
 /** Reports how much was written, which also keeps the deadline away from a large database. */
 function reportSize(context: Context, path: string): () => void {
   const timer = setInterval(() => {
-    stat(path).then(({ size }) => context.progress({ done: size, total: null, unit: "bytes" }), () => {});
+    stat(path).then(
+      ({ size }) => context.progress({ done: size, total: null, unit: "bytes" }),
+      () => {},
+    );
   }, 500);
   return () => clearInterval(timer);
 }
@@ -41,12 +44,18 @@ export const keepDump: Step<DropInput> = {
     const stopReporting = reportSize(context, partial);
     try {
       await writeAtomic(pgpass, pgpassLine((await site.secrets()).superuser.reveal()));
-      const env = cleanEnvironment({ PGPASSFILE: pgpass, PGOPTIONS: "-c search_path=pg_catalog,pg_temp -c role=none -c statement_timeout=0" });
+      const env = cleanEnvironment({
+        PGPASSFILE: pgpass,
+        PGOPTIONS: "-c search_path=pg_catalog,pg_temp -c role=none -c statement_timeout=0",
+      });
       await run({ argv: dumpCommand(site.topology, input.name, partial), env, signal });
     } catch (error) {
       await remove(partial);
       if (freeBytes(dirname(path)) > 64 * 1024 * 1024) throw error;
-      throw new HomelabError("step_failed", `the disk is full: ${input.name} could not be dumped`, { hint: "Free some space and try again; the database is as it was.", cause: error });
+      throw new HomelabError("step_failed", `the disk is full: ${input.name} could not be dumped`, {
+        hint: "Free some space and try again; the database is as it was.",
+        cause: error,
+      });
     } finally {
       stopReporting();
       await remove(pgpass);

@@ -26,7 +26,9 @@ export const makeRoles: Step<ProvisionInput> = {
     if (known.size < 3 || !fits(context, known, credentials)) return false;
     const anchor = await findAnchor(admin, input.name);
     if (anchor?.owner !== ownerOf(input) || (input.protect ?? anchor.protected) !== anchor.protected) return false;
-    const pairs = [credentials.app, credentials.read_only].map(({ user, password }) => verifies(password, known.get(user)!.verifier));
+    const pairs = [credentials.app, credentials.read_only].map(({ user, password }) =>
+      verifies(password, known.get(user)!.verifier),
+    );
     return (await Promise.all(pairs)).every(Boolean);
   },
   async run(context) {
@@ -49,7 +51,9 @@ export const makeRoles: Step<ProvisionInput> = {
 /** What an app's roles are given; an option that is left out changes nothing for a database that exists. */
 function limits({ input, site }: Context, known?: RoleRow) {
   const { database } = site.topology.settings;
-  const current = known?.settings.find((setting) => setting.startsWith("statement_timeout="))?.slice("statement_timeout=".length);
+  const current = known?.settings
+    .find((setting) => setting.startsWith("statement_timeout="))
+    ?.slice("statement_timeout=".length);
   return {
     connectionLimit: input.connection_limit ?? known?.connectionLimit ?? database.connection_limit,
     statementTimeout: input.statement_timeout ?? current ?? database.statement_timeout,
@@ -61,7 +65,11 @@ function fits(context: Context, known: Map<string, RoleRow>, credentials: Creden
   return [credentials.app, credentials.read_only].every(({ user }) => {
     const role = known.get(user)!;
     const wanted = limits(context, role);
-    return role.canLogin && role.connectionLimit === wanted.connectionLimit && role.settings.includes(`statement_timeout=${wanted.statementTimeout}`);
+    return (
+      role.canLogin &&
+      role.connectionLimit === wanted.connectionLimit &&
+      role.settings.includes(`statement_timeout=${wanted.statementTimeout}`)
+    );
   });
 }
 

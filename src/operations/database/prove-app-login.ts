@@ -21,7 +21,13 @@ export async function provePooledLogin(site: Site, login: Login, signal: AbortSi
       return undefined;
     }
   };
-  return waitUntil(attempt, { timeout: 20, every: 100, signal, what: `${login.user} logs in through the pooler`, why: () => last });
+  return waitUntil(attempt, {
+    timeout: 20,
+    every: 100,
+    signal,
+    what: `${login.user} logs in through the pooler`,
+    why: () => last,
+  });
 }
 
 /** The end of provisioning: the app's own way in, and whom it acts as. */

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { rolesOf } from "../../engines/postgres/names.ts";
 
-const identifier = z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/, "expected lower-case letters, digits, _ and -, a letter first");
+const identifier = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]{0,62}$/, "expected lower-case letters, digits, _ and -, a letter first");
 
 /** What a new database may be given; the same for CLI and API. */
 export const provisionInput = z.strictObject({
@@ -9,7 +11,10 @@ export const provisionInput = z.strictObject({
   owner: identifier.optional().describe("The role that owns it; <name>_owner by default"),
   extensions: z.array(identifier).max(30).default([]),
   connection_limit: z.int().min(1).max(5000).optional(),
-  statement_timeout: z.string().regex(/^\d+(ms|s|min|h|d)?$/, "expected a duration such as 30s or 5min").optional(),
+  statement_timeout: z
+    .string()
+    .regex(/^\d+(ms|s|min|h|d)?$/, "expected a duration such as 30s or 5min")
+    .optional(),
   template: identifier.default("template0"),
   protect: z.boolean().optional().describe("Whether db delete refuses"),
 });

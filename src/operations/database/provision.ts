@@ -37,10 +37,17 @@ const ownerAndTemplateFit: Guard<ProvisionInput> = async ({ input, site }) => {
     [ownerOf(input)],
   );
   if (input.owner && owner?.unfit) {
-    throw new HomelabError("input_invalid", `the role ${input.owner} can log in or do more than own a database`, { hint: "Name a role without LOGIN, or a new one." });
+    throw new HomelabError("input_invalid", `the role ${input.owner} can log in or do more than own a database`, {
+      hint: "Name a role without LOGIN, or a new one.",
+    });
   }
-  const [template] = await admin.query("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1 AND datistemplate", [input.template]);
-  if (!template) throw new HomelabError("not_found", `there is no template database ${input.template}`, { hint: "Leave --template out for an empty database." });
+  const [template] = await admin.query("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1 AND datistemplate", [
+    input.template,
+  ]);
+  if (!template)
+    throw new HomelabError("not_found", `there is no template database ${input.template}`, {
+      hint: "Leave --template out for an empty database.",
+    });
 };
 
 /** A database with its roles, privileges and credentials, proven by a login through the pooler. */

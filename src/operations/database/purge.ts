@@ -18,9 +18,13 @@ const timeIsUp: Guard<PurgeInput> = async ({ input, site }) => {
   const row = await findDatabase(await (await site.postgres()).admin(), input.deleted_name);
   if (!row?.anchor?.deleted) throw new HomelabError("not_found", `${input.deleted_name} is no deleted database`);
   if (Date.parse(row.anchor.deleted.until) <= site.clock.now()) return;
-  throw new HomelabError("not_allowed", `${row.anchor.database} can be brought back until ${row.anchor.deleted.until}`, {
-    hint: `homelab db undelete ${row.anchor.database}`,
-  });
+  throw new HomelabError(
+    "not_allowed",
+    `${row.anchor.database} can be brought back until ${row.anchor.deleted.until}`,
+    {
+      hint: `homelab db undelete ${row.anchor.database}`,
+    },
+  );
 };
 
 const noteDump: Step<PurgeInput> = {
@@ -36,7 +40,8 @@ const noteDump: Step<PurgeInput> = {
 const dropForGood: Step<PurgeInput> = {
   name: "drop-for-good",
   plan: ({ input }) => `drop ${input.deleted_name} for good`,
-  check: async ({ input, site }) => (await findDatabase(await (await site.postgres()).admin(), input.deleted_name)) === undefined,
+  check: async ({ input, site }) =>
+    (await findDatabase(await (await site.postgres()).admin(), input.deleted_name)) === undefined,
   async run({ input, site }) {
     await (await (await site.postgres()).admin()).query(ddl.dropDatabase(input.deleted_name));
     return { says: "dropped" };
@@ -49,7 +54,9 @@ const dropRoles: Step<PurgeInput> = {
   name: "drop-roles",
   plan: () => "drop its roles",
   async check({ input, site }) {
-    return (await findRoles(await (await site.postgres()).admin(), Object.values(rolesOf(input.deleted_name)))).size === 0;
+    return (
+      (await findRoles(await (await site.postgres()).admin(), Object.values(rolesOf(input.deleted_name)))).size === 0
+    );
   },
   async run({ input, site }) {
     const { owner, app, appAlternate, readOnly } = rolesOf(input.deleted_name);

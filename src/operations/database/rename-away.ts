@@ -25,7 +25,9 @@ export async function renameWithRoles(session: Session, from: string, to: string
     ddl.renameDatabase(from, to),
     ...keys.map((key) => ddl.renameRole(old[key], next[key])),
     // A role's setting names the owner by its text, so it has to follow.
-    ...keys.filter((key) => key === "app" || key === "appAlternate").map((key) => ddl.setForRole(next[key], "role", anchor.owner)),
+    ...keys
+      .filter((key) => key === "app" || key === "appAlternate")
+      .map((key) => ddl.setForRole(next[key], "role", anchor.owner)),
     ddl.commentOnRole(next.app, anchorComment(anchor)),
   ];
 }
@@ -34,7 +36,12 @@ export async function renameWithRoles(session: Session, from: string, to: string
 const OBJECT_IN_USE = "55006";
 
 /** Runs a rename, ending whoever slipped in meanwhile. */
-export async function renameWhenQuiet(session: Session, database: string, statements: string[], signal: AbortSignal): Promise<void> {
+export async function renameWhenQuiet(
+  session: Session,
+  database: string,
+  statements: string[],
+  signal: AbortSignal,
+): Promise<void> {
   const attempt = async () => {
     try {
       await session.transaction(statements);
@@ -56,7 +63,13 @@ function deletedAnchor(context: StepContext<DropInput>, anchor: Anchor): Anchor 
   return {
     ...anchor,
     owner: ours ? rolesOf(deletedName).owner : anchor.owner,
-    deleted: { name: deletedName, at: new Date(now).toISOString(), until: new Date(now + within * 1000).toISOString(), dump, connectionLimit },
+    deleted: {
+      name: deletedName,
+      at: new Date(now).toISOString(),
+      until: new Date(now + within * 1000).toISOString(),
+      dump,
+      connectionLimit,
+    },
   };
 }
 

@@ -31,7 +31,9 @@ const noRotationOpen: Guard<RotateInput> = async ({ input, site }) => {
 async function credentialsOf({ input, site }: Context): Promise<Credentials> {
   const credentials = await readCredentials(site.topology.paths, input.name);
   if (credentials) return credentials;
-  throw new HomelabError("not_found", `the credentials of ${input.name} are not on this machine`, { hint: `homelab db create ${input.name} makes new ones.` });
+  throw new HomelabError("not_found", `the credentials of ${input.name} are not on this machine`, {
+    hint: `homelab db create ${input.name} makes new ones.`,
+  });
 }
 
 /** The login that the app does not use now. */
@@ -66,7 +68,11 @@ async function nextLoginStatements(context: Context): Promise<string[]> {
   const current: RoleRow = roles.get(app.user)!;
   const verifier = await scramVerifier(next!.password);
   const make = roles.has(next!.user)
-    ? [ddl.setPassword(next!.user, verifier), ddl.setConnectionLimit(next!.user, current.connectionLimit), ddl.grantRole(anchor.owner, next!.user)]
+    ? [
+        ddl.setPassword(next!.user, verifier),
+        ddl.setConnectionLimit(next!.user, current.connectionLimit),
+        ddl.grantRole(anchor.owner, next!.user),
+      ]
     : [ddl.createLogin(next!.user, verifier, current.connectionLimit, anchor.owner)];
   const settings = current.settings.map((setting) => {
     const at = setting.indexOf("=");
@@ -119,7 +125,10 @@ const limitOldLogin: Step<RotateInput> = {
     const anchor = (await findAnchor(admin, input.name))!;
     const until = new Date(site.clock.now() + parseDuration(site.topology.settings.database.rotation_overlap)! * 1000);
     const rotation = { old: app.user, until: until.toISOString() };
-    await admin.transaction([ddl.setValidUntil(app.user, until), ddl.commentOnRole(rolesOf(input.name).app, anchorComment({ ...anchor, rotation }))]);
+    await admin.transaction([
+      ddl.setValidUntil(app.user, until),
+      ddl.commentOnRole(rolesOf(input.name).app, anchorComment({ ...anchor, rotation })),
+    ]);
     return { says: `the old password works until ${rotation.until}`, output: rotation };
   },
   barrier: true,
@@ -129,11 +138,16 @@ const limitOldLogin: Step<RotateInput> = {
 const changeOver: Step<RotateInput> = {
   name: "change-over",
   plan: () => "hand out the new password from now on",
-  check: async (context) => (await credentialsOf(context)).previous !== undefined && (await credentialsOf(context)).next === undefined,
+  check: async (context) =>
+    (await credentialsOf(context)).previous !== undefined && (await credentialsOf(context)).next === undefined,
   async run(context) {
     const { next, ...credentials } = await credentialsOf(context);
     const { until } = context.output<{ until: string }>("limit-old-login")!;
-    await writeCredentials(context.site.topology.paths, { ...credentials, app: next!, previous: { ...credentials.app, until } });
+    await writeCredentials(context.site.topology.paths, {
+      ...credentials,
+      app: next!,
+      previous: { ...credentials.app, until },
+    });
     return { says: "URLs now hold the new password" };
   },
   deadline: 10,
@@ -147,5 +161,8 @@ export const databaseRotatePassword: Operation<RotateInput> = {
   locks: (input) => [`cluster/database/${input.name}`],
   guards: [noRotationOpen],
   steps: [savePassword, makeNextLogin, proveNextLogin, limitOldLogin, changeOver],
-  result: async (context) => ({ database: context.input.name, old_password_until: context.output<{ until: string }>("limit-old-login")!.until }),
+  result: async (context) => ({
+    database: context.input.name,
+    old_password_until: context.output<{ until: string }>("limit-old-login")!.until,
+  }),
 };

@@ -34,7 +34,10 @@ const findDeleted: Step<UndeleteInput> = {
   async run({ input, site }) {
     const row = await requireDeleted(await (await site.postgres()).admin(), input.name);
     const { name: deletedName, dump, connectionLimit } = row.anchor.deleted!;
-    return { says: `deleted ${row.anchor.deleted!.at}`, output: { database: row.anchor.database, deletedName, dump, connectionLimit } satisfies Found };
+    return {
+      says: `deleted ${row.anchor.deleted!.at}`,
+      output: { database: row.anchor.database, deletedName, dump, connectionLimit } satisfies Found,
+    };
   },
   deadline: 20,
 };
@@ -78,7 +81,10 @@ const proveLoginAgain: Step<UndeleteInput> = {
   async run(context) {
     const { database } = found(context);
     const credentials = await readCredentials(context.site.topology.paths, database);
-    if (!credentials) throw new HomelabError("step_failed", "the credentials were lost", { hint: `homelab db rotate ${database} makes new ones.` });
+    if (!credentials)
+      throw new HomelabError("step_failed", "the credentials were lost", {
+        hint: `homelab db rotate ${database} makes new ones.`,
+      });
     await provePooledLogin(context.site, { database, ...credentials.app }, context.signal);
     return { says: `${credentials.app.user} logged in through the pooler` };
   },

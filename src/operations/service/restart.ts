@@ -28,12 +28,20 @@ async function instance({ input, site }: Context): Promise<string | null> {
   return found ? `${found.pid}/${found.startTicks}` : null;
 }
 
-const specOf = ({ input, site }: Context): ProcessSpec => nodeProcesses(site.topology).find((spec) => spec.name === (input.service === "postgres" ? "patroni" : input.service))!;
+const specOf = ({ input, site }: Context): ProcessSpec =>
+  nodeProcesses(site.topology).find(
+    (spec) => spec.name === (input.service === "postgres" ? "patroni" : input.service),
+  )!;
 
 const isNew = async (context: Context): Promise<boolean> => {
   const noted = context.output<Noted>("note-process");
   const now = await instance(context);
-  return noted !== undefined && now !== null && now !== noted.was && isReady(specOf(context).ready, certificateFiles(context.site.topology.paths));
+  return (
+    noted !== undefined &&
+    now !== null &&
+    now !== noted.was &&
+    isReady(specOf(context).ready, certificateFiles(context.site.topology.paths))
+  );
 };
 
 /** Without it, nobody could tell a service that was restarted from one that was not. */
@@ -49,7 +57,10 @@ const noteProcess: Step<RestartInput> = {
 
 const restartDatabase: Step<RestartInput> = {
   name: "restart-postgres",
-  plan: ({ input }) => (input.service === "postgres" ? "restart PostgreSQL through Patroni, while pooled clients wait" : "leave PostgreSQL alone"),
+  plan: ({ input }) =>
+    input.service === "postgres"
+      ? "restart PostgreSQL through Patroni, while pooled clients wait"
+      : "leave PostgreSQL alone",
   check: async (context) => context.input.service !== "postgres" || isNew(context),
   async run(context) {
     await restartPostgres(context.site.topology, await context.site.secrets(), 90);
@@ -63,12 +74,14 @@ const stopFor = (spec: ProcessSpec) => (spec.name === "patroni" ? { signal: "SIG
 
 const restartService: Step<RestartInput> = {
   name: "restart-service",
-  plan: ({ input }) => (input.service === "postgres" ? "leave the services alone" : `stop ${input.service}; the agent starts it again`),
+  plan: ({ input }) =>
+    input.service === "postgres" ? "leave the services alone" : `stop ${input.service}; the agent starts it again`,
   check: async (context) => context.input.service === "postgres" || isNew(context),
   async run(context) {
     const { paths } = context.site.topology;
     const spec = specOf(context);
-    if ((await instance(context)) === context.output<Noted>("note-process")!.was) await stopProcess(paths.run, spec.name, stopFor(spec));
+    if ((await instance(context)) === context.output<Noted>("note-process")!.was)
+      await stopProcess(paths.run, spec.name, stopFor(spec));
     await waitUntil(() => isNew(context), {
       timeout: 60,
       signal: context.signal,

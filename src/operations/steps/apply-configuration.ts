@@ -21,11 +21,19 @@ async function stale({ site }: StepContext<unknown>): Promise<{ spec: ProcessSpe
   const specs = nodeProcesses(site.topology);
   const { run } = site.topology.paths;
   // One that does not run reads everything when it starts.
-  const look = async (spec: ProcessSpec) => ({ spec, files: (await findProcess(run, spec.name)) ? await staleFiles(run, spec) : [] });
+  const look = async (spec: ProcessSpec) => ({
+    spec,
+    files: (await findProcess(run, spec.name)) ? await staleFiles(run, spec) : [],
+  });
   return (await Promise.all(specs.map(look))).filter(({ files }) => files.length > 0);
 }
 
-async function apply(context: StepContext<unknown>, spec: ProcessSpec, files: string[], rendered: RenderedFile[]): Promise<void> {
+async function apply(
+  context: StepContext<unknown>,
+  spec: ProcessSpec,
+  files: string[],
+  rendered: RenderedFile[],
+): Promise<void> {
   const { site, signal } = context;
   const { paths } = site.topology;
   const reload = RELOAD[spec.name];
@@ -37,7 +45,8 @@ async function apply(context: StepContext<unknown>, spec: ProcessSpec, files: st
     return;
   }
   await stopProcess(paths.run, spec.name, spec.stop);
-  const isBack = async () => (await findProcess(paths.run, spec.name)) !== undefined && isReady(spec.ready, certificateFiles(paths));
+  const isBack = async () =>
+    (await findProcess(paths.run, spec.name)) !== undefined && isReady(spec.ready, certificateFiles(paths));
   await waitUntil(isBack, { timeout: 60, signal, what: `${spec.name} answers again` });
 }
 

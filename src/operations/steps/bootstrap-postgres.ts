@@ -26,11 +26,20 @@ async function waitForPrimary({ site, signal }: StepContext<unknown>): Promise<v
     async () => {
       if (await isPrimary(topology)) return true;
       if (!(await findProcess(topology.paths.run, "patroni"))) {
-        throw new HomelabError("step_failed", `Patroni ended while it set up PostgreSQL. ${(await lastLogLine(topology.paths, "patroni")) ?? ""}`);
+        throw new HomelabError(
+          "step_failed",
+          `Patroni ended while it set up PostgreSQL. ${(await lastLogLine(topology.paths, "patroni")) ?? ""}`,
+        );
       }
       return false;
     },
-    { timeout: 110, signal, every: 30, what: "PostgreSQL is set up and primary", why: () => lastLogLine(topology.paths, "patroni") },
+    {
+      timeout: 110,
+      signal,
+      every: 30,
+      what: "PostgreSQL is set up and primary",
+      why: () => lastLogLine(topology.paths, "patroni"),
+    },
   );
 }
 
@@ -40,14 +49,18 @@ async function waitForPrimary({ site, signal }: StepContext<unknown>): Promise<v
  */
 export const bootstrapPostgresStep: Step<unknown> = {
   name: "bootstrap-postgres",
-  plan: ({ site }) => `initialise PostgreSQL ${site.topology.versions.postgresql[0]} under ${site.topology.paths.postgresData}`,
+  plan: ({ site }) =>
+    `initialise PostgreSQL ${site.topology.versions.postgresql[0]} under ${site.topology.paths.postgresData}`,
   check: async ({ site }) => (await exists(site.topology.paths.bootstrapped)) && (await isPrimary(site.topology)),
   async run(context) {
     const { topology } = context.site;
     if (!(await exists(topology.paths.bootstrapped)) && !(await isPrimary(topology))) await startAfresh(context);
     await waitForPrimary(context);
     const member = await patroniMember(topology);
-    const mark = { system_identifier: member.database_system_identifier ?? null, major: topology.versions.postgresql[0] ?? null };
+    const mark = {
+      system_identifier: member.database_system_identifier ?? null,
+      major: topology.versions.postgresql[0] ?? null,
+    };
     await writeAtomic(topology.paths.bootstrapped, `${JSON.stringify(mark)}\n`);
     return { says: `PostgreSQL ${topology.versions.postgresql.join(".")} is primary`, output: mark };
   },

@@ -23,7 +23,8 @@ const now = ({ site }: StepContext<unknown>) => new Date(site.clock.now());
 /** The cluster's own CA, and this node's certificate for every name and address that it is reached by. */
 export const issueCertificates: Step<unknown> = {
   name: "issue-certificates",
-  plan: ({ site }) => `make a certificate for ${[...site.topology.certificateNames.dns, ...site.topology.certificateNames.ip].join(", ")}`,
+  plan: ({ site }) =>
+    `make a certificate for ${[...site.topology.certificateNames.dns, ...site.topology.certificateNames.ip].join(", ")}`,
   async check(context) {
     const { topology } = context.site;
     const files = certificateFiles(topology.paths);
@@ -34,7 +35,11 @@ export const issueCertificates: Step<unknown> = {
     const { topology } = context.site;
     const files = certificateFiles(topology.paths);
     const authority = await authorityOf(files, topology.scope, now(context));
-    const node = await issueCertificate(authority, { name: topology.node.name, ...topology.certificateNames }, now(context));
+    const node = await issueCertificate(
+      authority,
+      { name: topology.node.name, ...topology.certificateNames },
+      now(context),
+    );
     await writeAtomic(files.key, node.key);
     await writeAtomic(files.cert, node.certificate);
     return { says: `certificate of ${topology.node.name} from the cluster's own CA` };

@@ -16,9 +16,13 @@ async function pauseAll({ site }: StepContext<unknown>): Promise<void> {
   } catch (error) {
     await resumeAll(site.topology);
     if (!patience.aborted) throw error;
-    throw new HomelabError("deadline_passed", `transactions stayed open for ${PATIENCE} s, so the pools were not paused`, {
-      hint: "Try again when they have ended.",
-    });
+    throw new HomelabError(
+      "deadline_passed",
+      `transactions stayed open for ${PATIENCE} s, so the pools were not paused`,
+      {
+        hint: "Try again when they have ended.",
+      },
+    );
   }
 }
 

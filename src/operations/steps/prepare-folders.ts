@@ -7,7 +7,9 @@ export const prepareFolders: Step<unknown> = {
   name: "prepare-folders",
   plan: ({ site }) => `make the folders under ${site.topology.paths.root}`,
   async check({ site }) {
-    const modes = await Promise.all(homeFolders(site.topology.paths).map(async ({ path, mode }) => (await modeOf(path)) === mode));
+    const modes = await Promise.all(
+      homeFolders(site.topology.paths).map(async ({ path, mode }) => (await modeOf(path)) === mode),
+    );
     return modes.every(Boolean);
   },
   async run({ site }) {

@@ -17,11 +17,24 @@ async function proveAll({ site }: StepContext<unknown>): Promise<void> {
 export const proveConnections: Step<unknown> = {
   name: "prove-connections",
   plan: ({ site }) => `log in through the ports ${KINDS.map((kind) => site.topology.ports[kind]).join(", ")}`,
-  check: async (context) => proveAll(context).then(() => true, () => false),
+  check: async (context) =>
+    proveAll(context).then(
+      () => true,
+      () => false,
+    ),
   async run(context) {
     let last = "";
-    const attempt = () => proveAll(context).then(() => true, (error: unknown) => ((last = errorMessage(error)), false));
-    await waitUntil(attempt, { timeout: 25, signal: context.signal, what: "logins through every port", why: () => last });
+    const attempt = () =>
+      proveAll(context).then(
+        () => true,
+        (error: unknown) => ((last = errorMessage(error)), false),
+      );
+    await waitUntil(attempt, {
+      timeout: 25,
+      signal: context.signal,
+      what: "logins through every port",
+      why: () => last,
+    });
     return { says: `logins through ${KINDS.map((kind) => context.site.topology.ports[kind]).join(", ")}` };
   },
   deadline: 30,

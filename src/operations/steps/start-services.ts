@@ -13,10 +13,14 @@ async function isUp({ site }: StepContext<unknown>, spec: ProcessSpec): Promise<
 
 /** Waits until the agent has started these services and each really answers. */
 function startServices(name: string, names: string[] | undefined, deadline: number): Step<unknown> {
-  const specs = (context: StepContext<unknown>) => nodeProcesses(context.site.topology).filter((spec) => names?.includes(spec.name) ?? true);
+  const specs = (context: StepContext<unknown>) =>
+    nodeProcesses(context.site.topology).filter((spec) => names?.includes(spec.name) ?? true);
   return {
     name,
-    plan: (context) => `start ${specs(context).map((spec) => spec.name).join(", ")}`,
+    plan: (context) =>
+      `start ${specs(context)
+        .map((spec) => spec.name)
+        .join(", ")}`,
     check: async (context) => (await Promise.all(specs(context).map((spec) => isUp(context, spec)))).every(Boolean),
     async run(context) {
       const { signal, site } = context;
@@ -29,7 +33,11 @@ function startServices(name: string, names: string[] | undefined, deadline: numb
           why: () => lastLogLine(site.topology.paths, spec.name),
         });
       await Promise.all(specs(context).map(wait));
-      return { says: specs(context).map((spec) => spec.name).join(", ") };
+      return {
+        says: specs(context)
+          .map((spec) => spec.name)
+          .join(", "),
+      };
     },
     deadline,
   };

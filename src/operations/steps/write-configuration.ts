@@ -6,7 +6,9 @@ import type { Step, StepContext } from "../operation.ts";
 
 async function differing({ site }: StepContext<unknown>): Promise<RenderedFile[]> {
   const files = nodeFiles(site.topology, await site.secrets());
-  const same = await Promise.all(files.map(async (file) => (await readText(file.path)) === file.content && (await modeOf(file.path)) === file.mode));
+  const same = await Promise.all(
+    files.map(async (file) => (await readText(file.path)) === file.content && (await modeOf(file.path)) === file.mode),
+  );
   return files.filter((_, i) => !same[i]);
 }
 
