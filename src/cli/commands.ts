@@ -166,6 +166,6 @@ function addOthers(program: Command): void {
     .allowUnknownOption()
     .action(action(async () => (await import("./commands/completion.ts")).complete(program)));
   program
-    .command("install-packages <names...>", { hidden: true })
+    .command("install-packages [names...]", { hidden: true })
     .action(action(async () => (await import("./commands/install-packages.ts")).installPackagesCommand));
 }

@@ -1,0 +1,18 @@
+#!/bin/sh
+# The whole test suite, with everything that it needs: Node, npm packages, the bundle, and Debian's engines.
+# Arguments go to vitest: npm test -- --project unit
+set -eu
+cd "$(dirname "$0")/.."
+. ./scripts/node.sh
+ensure_packages dev
+ensure_bundle
+node=$(find_node)
+if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
+$as_root "$node" --disable-warning=ExperimentalWarning dist/main.js install-packages
+# The test of what can be reached from outside makes two network namespaces.
+command -v ip >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq iproute2
+
+limit=$(ulimit -Hn)
+if [ "$limit" = unlimited ] || [ "$limit" -gt 65536 ]; then limit=65536; fi
+ulimit -n "$limit"
+exec "$node" --disable-warning=ExperimentalWarning node_modules/vitest/vitest.mjs run "$@"
