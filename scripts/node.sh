@@ -13,10 +13,10 @@ find_node() {
 # Whether the machine itself has npm; on Debian, apt has it.
 ensure_npm() {
   command -v npm >/dev/null 2>&1 && return
-  echo "homelab: npm is missing, installing it with apt-get" >&2
+  echo "homelab: npm is missing, installing it with apt-get (a minute or two)" >&2
   if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
   $as_root apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends npm ca-certificates >&2
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends npm ca-certificates >/dev/null
 }
 
 # ensure_packages prod|dev: runs npm ci when package-lock.json changed or something is missing.
