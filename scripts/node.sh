@@ -19,16 +19,25 @@ ensure_npm() {
   DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends npm ca-certificates >/dev/null
 }
 
-# ensure_packages prod|dev: runs npm ci when package-lock.json changed or something is missing.
+# clean_install [--omit=dev]: npm ci. An npm that runs on an old Node silently leaves out optional packages that want a
+# newer one (npm 9 on Debian 12), so then a first pass brings our own Node, and a second one runs npm on it.
+clean_install() {
+  set -- --ignore-scripts --no-audit --no-fund --loglevel=error "$@"
+  if [ "$(node -p 'parseInt(process.versions.node)')" -ge 22 ]; then npm ci "$@" >&2; return; fi
+  npm ci "$@" >&2
+  rm -rf .node && mkdir .node && cp "$(find_node)" .node/node
+  PATH=$PWD/.node:$PATH NODE_NO_WARNINGS=1 npm ci "$@" >&2
+  rm -rf .node
+}
+
+# ensure_packages prod|dev: installs when package-lock.json changed or something is missing.
 ensure_packages() {
   stamp="node_modules/.homelab-$1"
   [ "$1" = prod ] && [ -e node_modules/.homelab-dev ] && stamp=node_modules/.homelab-dev
   [ -e "$stamp" ] && [ ! package-lock.json -nt "$stamp" ] && return
   ensure_npm
   echo "homelab: npm ci (once, and after updates)" >&2
-  omit=
-  [ "$1" = prod ] && omit=--omit=dev
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error $omit >&2
+  if [ "$1" = prod ]; then clean_install --omit=dev; else clean_install; fi
   rm -f node_modules/.homelab-prod node_modules/.homelab-dev
   touch "node_modules/.homelab-$1"
 }
