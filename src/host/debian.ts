@@ -68,9 +68,12 @@ function forbidDefaultCluster(): void {
   writeFileSync(CLUSTER_CONF, "# Written by homelab: no default cluster beside ours.\ncreate_main_cluster = false\n");
 }
 
-/** Neither now nor after a reboot; without systemd running, only the links are removed. */
+/** Neither now nor after a reboot, with systemd running or not (deb-systemd-helper(1p), update-rc.d(8)). */
 async function disableUnits(units: string[]): Promise<void> {
-  if (units.length === 0 || !existsSync("/usr/bin/systemctl")) return;
-  const how = existsSync("/run/systemd/system") ? ["disable", "--now"] : ["--root=/", "disable"];
-  for (const unit of units) await runAny({ argv: ["systemctl", ...how, unit], timeout: 60 });
+  const running = existsSync("/run/systemd/system");
+  for (const unit of units) {
+    if (running) await runAny({ argv: ["systemctl", "disable", "--now", unit], timeout: 60 });
+    await runAny({ argv: ["deb-systemd-helper", "disable", unit], timeout: 60 });
+    await runAny({ argv: ["update-rc.d", unit.replace(".service", ""), "disable"], timeout: 60 });
+  }
 }

@@ -1,12 +1,10 @@
-import { violations } from "../../cluster/invariants.ts";
 import { oneNodeTopology, type MachineFacts, type Topology } from "../../cluster/topology.ts";
 import { loadSettings, rememberFlags } from "../settings-files.ts";
-import { HomelabError } from "../../core/errors.ts";
 import { formatBytes, formatSeconds } from "../../core/units.ts";
-import { readJson, exists } from "../../host/files.ts";
+import { exists } from "../../host/files.ts";
 import { isRoot, SYSTEM_USER } from "../../host/account.ts";
-import { freeBytes, machineFacts, missingPackages, postgresMajors } from "../../host/machine.ts";
-import { checkPorts, checkSize, checkSystem, chooseMajor } from "../../host/preflight.ts";
+import { freeBytes, missingPackages } from "../../host/machine.ts";
+import { checkSystem } from "../../host/preflight.ts";
 import { openJournal } from "../../journal/open.ts";
 import { programIn } from "../../host/program.ts";
 import { openSite, readInstallation, writeInstallation } from "../../site/installation.ts";
@@ -15,6 +13,7 @@ import { bundleFolder, type Context } from "../context.ts";
 import { operate } from "../operate.ts";
 import { paint } from "../output.ts";
 import { prepareMachine } from "../prepare-machine.ts";
+import { findMachine, refuseEarly, refuseViolations } from "../up-checks.ts";
 
 /** What `up` takes beside the global flags. */
 export interface UpFlags {
@@ -30,14 +29,15 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
   checkSystem(missing);
   const config = await loadSettings(context, flags);
   const fresh = !(await exists(paths.bootstrapped));
-  const preview = missing.length > 0 ? undefined : await findMachine(context, config);
-  if (preview) await refuseEarly(context, config, preview, fresh);
-  if (fresh || missing.length > 0) announce(context, config, missing, preview);
+  const before = await findMachine(context, config, missing);
+  await refuseEarly(context, config, before, fresh);
+  if (fresh || missing.length > 0) announce(context, oneNodeTopology(paths.root, config.settings, before), missing);
   if (context.flags.dryRun && fresh) return;
 
   const program = context.flags.dryRun ? await programIn(bundleFolder()) : await prepareMachine(context, missing);
-  const machine = preview ?? (await findMachine(context, config));
-  if (!preview) await refuseEarly(context, config, machine, fresh);
+  const machine = missing.length > 0 ? await findMachine(context, config, []) : before;
+  // Only now are the versions of fresh packages known.
+  if (missing.length > 0) refuseViolations(oneNodeTopology(paths.root, config.settings, machine));
   if (!context.flags.dryRun) await remember(context, config, machine, flags);
   const site = openSite(paths.root, { ...config, machine }, program, process.env);
   try {
@@ -51,65 +51,16 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
   }
 }
 
-async function findMachine({ paths }: Context, { settings }: EffectiveConfig): Promise<MachineFacts> {
-  const existing = (await readJson<{ major: number }>(paths.bootstrapped).catch(() => undefined))?.major;
-  return machineFacts(chooseMajor(settings.postgres.version, postgresMajors(), existing));
-}
-
-/** Everything that can be refused is refused before anything is changed. */
-async function refuseEarly(
-  { paths }: Context,
-  config: EffectiveConfig,
-  machine: MachineFacts,
-  fresh: boolean,
-): Promise<void> {
-  const topology = oneNodeTopology(paths.root, config.settings, machine);
-  const found = violations(topology);
-  if (found.length > 0) {
-    throw new HomelabError("invariant_violated", found.map((violation) => violation.says).join("\n"), {
-      hint: found[0]!.hint,
-    });
-  }
-  if (fresh) checkSize(paths.root, machine.memoryBytes);
-  await refuseMovedPorts(paths, topology, fresh);
-  await checkPorts(paths, topology.ports);
-}
-
-/** What members tell one another about themselves is settled at the beginning. */
-const SETTLED = ["postgres", "patroni", "etcd_client", "etcd_peer"] as const;
-
-async function refuseMovedPorts(paths: Topology["paths"], topology: Topology, fresh: boolean): Promise<void> {
-  if (fresh) return;
-  const before = await readInstallation(paths).catch(() => undefined);
-  if (!before) return;
-  const old = oneNodeTopology(paths.root, before.settings, before.machine);
-  const moved = SETTLED.filter((name) => old.ports[name] !== topology.ports[name]);
-  if (moved.length === 0 && old.scope === topology.scope) return;
-  const what = moved.length > 0 ? `the inner ports (${moved.join(", ")})` : "the cluster's name";
-  throw new HomelabError("configuration_invalid", `${what} cannot be changed once the cluster was made`, {
-    hint: "Only direct, direct_read_only, pooled, pooled_read_only and haproxy_stats can move.",
-  });
-}
-
 /** Says what will be done before it is done. */
-function announce(
-  context: Context,
-  { settings }: EffectiveConfig,
-  missing: string[],
-  machine: MachineFacts | undefined,
-): void {
-  const { paths, out, flags } = context;
+function announce({ paths, out, flags }: Context, { ports, listen }: Topology, missing: string[]): void {
   if (flags.json) return;
-  const offset = settings.network.port_offset;
-  const ports = Object.values(settings.network.ports).map((port) => port + offset);
-  const listen = Array.isArray(settings.network.listen) ? settings.network.listen.join(", ") : settings.network.listen;
-  const where = machine ? oneNodeTopology(paths.root, settings, machine).listen.join(", ") : `${listen} addresses`;
+  const numbers = Object.values(ports);
   out.note(paint("bold", "homelab will set up PostgreSQL on this machine:", process.stderr));
   if (missing.length > 0) out.note(`  packages  ${missing.join(" ")} (with apt-get; their own services stay off)`);
   if (isRoot()) out.note(`  user      ${SYSTEM_USER} (engines never run as root)`);
   out.note(`  home      ${paths.root} (${formatBytes(freeBytes(paths.root))} free)`);
-  out.note(`  ports     ${ports.slice(0, 4).join(" ")} for apps, on ${where}`);
-  out.note(`            ${ports.slice(4).join(" ")} inside the cluster`);
+  out.note(`  ports     ${numbers.slice(0, 4).join(" ")} for apps, on ${listen.join(", ")}`);
+  out.note(`            ${numbers.slice(4).join(" ")} inside the cluster`);
 }
 
 /** From here on, every other command goes by what was written here. */
