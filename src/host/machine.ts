@@ -82,7 +82,7 @@ export async function machineFacts(major: number): Promise<MachineFacts> {
   const versions = Object.fromEntries(
     packages.map((name) => [PACKAGES[name]!, parseVersion(installed.get(name) ?? "")]),
   );
-  versions["postgresql"] = parseVersion(installed.get(`postgresql-${major}`) ?? String(major));
+  versions["postgresql"] = parseVersion(installed.get(`postgresql-${major}`) ?? String(major || ""));
   return {
     memoryBytes: memoryLimit(),
     cores: availableParallelism(),
