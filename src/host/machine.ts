@@ -10,7 +10,8 @@ export const PACKAGES: Record<string, EngineName | undefined> = {
   "etcd-server": "etcd",
   "etcd-client": undefined,
   patroni: "patroni",
-  // Patroni's way to etcd over TLS needs it, and no package of Debian 12 says so.
+  // Patroni's way to etcd, and to etcd over TLS: Debian leaves both out of what Patroni must have.
+  "python3-etcd": undefined,
   "python3-idna": undefined,
   postgresql: undefined,
   pgbouncer: "pgbouncer",
