@@ -15,6 +15,7 @@ export default defineConfig({
           include: ["src/**/*.test.ts", "tests/unit/**/*.test.ts"],
           pool: "threads",
           isolate: false,
+          testTimeout: 20_000,
         },
       },
       {

@@ -23,10 +23,10 @@ ensure_npm() {
 # newer one (npm 9 on Debian 12), so then a first pass brings our own Node, and a second one runs npm on it.
 clean_install() {
   set -- --ignore-scripts --no-audit --no-fund --loglevel=error "$@"
-  if [ "$(node -p 'parseInt(process.versions.node)')" -ge 22 ]; then npm ci "$@" >&2; return; fi
-  npm ci "$@" >&2
+  if [ "$(node -p 'parseInt(process.versions.node)')" -ge 22 ]; then npm ci "$@" >/dev/null; return; fi
+  npm ci "$@" >/dev/null
   rm -rf .node && mkdir .node && cp "$(find_node)" .node/node
-  PATH=$PWD/.node:$PATH NODE_NO_WARNINGS=1 npm ci "$@" >&2
+  PATH=$PWD/.node:$PATH NODE_NO_WARNINGS=1 npm ci "$@" >/dev/null
   rm -rf .node
 }
 

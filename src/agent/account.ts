@@ -15,7 +15,9 @@ export class Account {
 
   constructor(paths: HomePaths, identity: ProcessIdentity, build: string) {
     this.#paths = paths;
-    this.#state = { identity, build, services: [], events: [] };
+    // systemd gives every invocation of a unit an id (systemd.exec(5)); our own keeper hands no environment on.
+    const keptBy = process.env["INVOCATION_ID"] ? "systemd" : "keeper";
+    this.#state = { identity, build, keptBy, services: [], events: [] };
   }
 
   event(service: string, says: string, level: LogLevel = "info"): void {

@@ -28,7 +28,8 @@ export async function runAgent(root: string, folder: string): Promise<number> {
   if (!lock) return 0;
   const program = await programIn(folder);
   const account = new Account(paths, identify(process.pid)!, program.build);
-  const ending = endOnSignal();
+  const end = endOnSignal();
+  const ending = end.signal;
   account.event("agent", `begins (pid ${process.pid}, build ${program.build})`);
   const chores = startChores(paths, program, account, ending);
   const supervisor = new Supervisor(paths, account);
@@ -38,16 +39,18 @@ export async function runAgent(root: string, folder: string): Promise<number> {
   }
   account.event("agent", "ends");
   await account.save();
+  // After `down` no signal has come, and the chores would go on.
+  end.abort();
   await chores.stop();
   lock.release();
   return 0;
 }
 
 /** SIGTERM ends the agent and nothing else: the engines go on. */
-function endOnSignal(): AbortSignal {
+function endOnSignal(): AbortController {
   const controller = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => controller.abort());
-  return controller.signal;
+  return controller;
 }
 
 /** Repeats a chore; what it throws is said once, until it is another thing. */
@@ -91,6 +94,8 @@ function startChores(
   // Opened again whenever `up` has written other settings.
   const withSite = async (work: (site: Site) => Promise<string[]>): Promise<string[]> => {
     const now = await installationStamp(paths);
+    // Started before its home was set up: there is nothing to do yet.
+    if (now === 0) return [];
     if (!site || now !== stamp) {
       await (await site?.catch(() => undefined))?.close();
       site = openInstalledSite(paths.root, program);
@@ -107,7 +112,7 @@ function startChores(
     repeat("sampler", account, 30_000, ending, async () =>
       (await bootstrapped()) ? withSite(async (opened) => (await sample(opened), [])) : [],
     ),
-    repeat("postgres", account, 1000, ending, () => oom.look(paths)),
+    repeat("postgres", account, 1000, ending, async () => ((await bootstrapped()) ? oom.look(paths) : [])),
     repeat("logs", account, 30_000, ending, () =>
       withSite(async ({ topology }) => {
         const { max_size_mb, keep } = topology.settings.logs;

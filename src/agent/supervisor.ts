@@ -7,6 +7,8 @@ import type { ServiceState } from "../host/agent-process.ts";
 import { isReady } from "../host/probe.ts";
 import {
   findProcess,
+  isNotedAlive,
+  pidFile,
   startProcess,
   stopLeftover,
   stopProcess,
@@ -92,7 +94,7 @@ export class Supervisor {
       if (!watched.ready) watched.ready = await isReady(spec.ready, certificateFiles(this.#paths));
       return;
     }
-    if (watched.identity) this.#died(watched);
+    if (watched.identity) await this.#gone(watched);
     if (Date.now() < watched.notBefore || !(await this.#mayStart(spec))) return;
     watched.busy = true;
     await this.#start(watched).finally(() => (watched.busy = false));
@@ -104,10 +106,16 @@ export class Supervisor {
     watched.ready = false;
   }
 
-  #died(watched: Watched): void {
-    const now = Date.now();
+  async #gone(watched: Watched): Promise<void> {
     watched.identity = undefined;
     watched.ready = false;
+    // Whoever stops a service on purpose takes its pid file away; a death leaves it.
+    if (await exists(pidFile(this.#paths.run, watched.spec.name))) this.#died(watched);
+    else this.#account.event(watched.spec.name, "was stopped, started again");
+  }
+
+  #died(watched: Watched): void {
+    const now = Date.now();
     watched.restarts += 1;
     watched.deaths = [...watched.deaths.filter((at) => now - at < 60_000), now];
     const wait = backOff(watched.deaths.length);
@@ -120,7 +128,8 @@ export class Supervisor {
   }
 
   async #mayStart(spec: ProcessSpec): Promise<boolean> {
-    if (spec.onlyIf && !(await exists(spec.onlyIf))) return false;
+    const released = !spec.onlyIf || (await exists(spec.onlyIf));
+    if (!released && !(spec.orWhile && (await isNotedAlive(spec.orWhile)))) return false;
     return spec.after.every((name) => this.#watched.get(name)?.ready ?? true);
   }
 

@@ -18,9 +18,8 @@ function action(load: () => Promise<Handler>) {
   return async (...args: unknown[]) => {
     const command = args.at(-1) as Command;
     const own = args.slice(0, -2);
-    const { makeContext } = await import("./context.ts");
-    const flags = command.optsWithGlobals();
-    const handler = await load();
+    const [{ makeContext }, handler] = await Promise.all([import("./context.ts"), load()]);
+    const flags = flagsOf(command);
     const context = makeContext(flags as GlobalFlags);
     try {
       await handler(context, ...own, flags);
@@ -28,6 +27,17 @@ function action(load: () => Promise<Handler>) {
       await context.close();
     }
   };
+}
+
+/** The flags of a command and of those above it: what was given wins over a default, and the nearer one over the farther. */
+function flagsOf(command: Command): Record<string, unknown> {
+  const chain: Command[] = [];
+  for (let at: Command | null = command; at; at = at.parent) chain.unshift(at);
+  const flags: Record<string, unknown> = {};
+  for (const each of chain)
+    for (const [name, value] of Object.entries(each.opts()))
+      if (!(name in flags) || each.getOptionValueSource(name) !== "default") flags[name] = value;
+  return flags;
 }
 
 /** The command tree: noun, then verb. */
@@ -80,16 +90,18 @@ function addMachine(program: Command): void {
 function addDatabases(program: Command): void {
   const db = program.command("db").description("databases");
   const load = async () => import("./commands/db.ts");
+  // The operations are a load of their own, which looking does without.
+  const loadChange = async () => import("./commands/db-change.ts");
   db.command("create <name>")
     .description("a database with its roles; prints its URLs. Again: the same ones")
     .option("--owner <role>", "the role that owns it")
     .option("--extension <name>", "an extension, may be repeated", collect)
-    .option("--connection-limit <n>", "of the app's role", count("--connection-limit"))
-    .option("--statement-timeout <duration>", "of the app's role")
+    .option("--connection-limit <n>", "CONNECTION LIMIT of the app's role", count("--connection-limit"))
+    .option("--statement-timeout <duration>", "statement_timeout of the app's role")
     .option("--template <database>", "the template to copy")
     .option("--protect", "db delete refuses from now on")
     .option("--no-protect", "db delete may again")
-    .action(action(async () => (await load()).create));
+    .action(action(async () => (await loadChange()).create));
   db.command("list")
     .description("all databases")
     .option("--deleted", "those that can be brought back")
@@ -98,28 +110,28 @@ function addDatabases(program: Command): void {
     .description("one database")
     .action(action(async () => (await load()).show));
   db.command("url <name>")
-    .description("its URL, with the password")
+    .description("the URL of a database, with the password")
     .option("--pooled", "through the pooler, for apps (the default)")
     .option("--direct", "past the pooler: migrations, pg_dump, LISTEN")
     .option("--read-only", "as the read-only role")
     .option("--env", "as DATABASE_URL and DIRECT_URL")
     .option("--psql", "as a psql command")
     .option("--jdbc", "for Java")
-    .option("--host <host>", "with another host name or address")
+    .option("--host <host>", "with another host name or address in it")
     .action(action(async () => (await load()).url));
   db.command("delete <name>")
-    .description("take it out of use; it can be brought back for a while")
-    .action(action(async () => (await load()).remove));
+    .description("take a database out of use; it can be brought back for a while")
+    .action(action(async () => (await loadChange()).remove));
   db.command("undelete <name>")
-    .description("bring a deleted one back")
-    .action(action(async () => (await load()).undelete));
+    .description("bring a deleted database back")
+    .action(action(async () => (await loadChange()).undelete));
   db.command("rotate <name>")
     .description("a new password; the old one works for a while")
     .option("--finish", "end the old password now")
-    .action(action(async () => (await load()).rotate));
+    .action(action(async () => (await loadChange()).rotate));
   program
     .command("db-shell <database>")
-    .description("psql past the pooler")
+    .description("open psql, past the pooler")
     .option("--replica", "on a replica")
     .option("--as <role>", "as this role instead of the superuser")
     .action(action(async () => (await load()).shell));
@@ -129,20 +141,20 @@ function addOperations(program: Command): void {
   const op = program.command("op").description("operations: what was done, and what goes on");
   const load = async () => import("./commands/op.ts");
   op.command("list")
-    .description("the newest first")
+    .description("the latest operations, the newest first")
     .option("--limit <n>", "this many (20)")
     .action(action(async () => (await load()).list));
   op.command("show <id>")
-    .description("one, with its steps")
+    .description("one operation, with its steps")
     .action(action(async () => (await load()).show));
   op.command("watch <id>")
-    .description("follow one to its end")
+    .description("follow an operation to its end")
     .action(action(async () => (await load()).watch));
   op.command("cancel <id>")
-    .description("stop one at its next step, and take it back")
+    .description("stop an operation at its next step, and take back what it did")
     .action(action(async () => (await load()).cancel));
   op.command("retry <id>")
-    .description("the same again; what is done is skipped")
+    .description("an operation again, with the same input; what is done is skipped")
     .action(action(async () => (await load()).retry));
 }
 

@@ -11,7 +11,9 @@ export async function confirmName({ flags, out }: Context, name: string, consequ
   if (flags.confirm !== undefined)
     throw new HomelabError("confirmation_required", `--confirm=${flags.confirm} is not ${name}`);
   if (!process.stdin.isTTY)
-    throw new HomelabError("confirmation_required", consequence, { hint: `Say so with --confirm=${name}` });
+    throw new HomelabError("confirmation_required", `nothing was done, for want of a confirmation: ${consequence}`, {
+      hint: `Say so with --confirm=${name}`,
+    });
   out.note(consequence);
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   try {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { rolesOf } from "../engines/postgres/names.ts";
 import { conninfo, pgpassLine } from "../engines/postgres/dump.ts";
+import { pinnedOptions } from "../engines/postgres/pinned.ts";
 import { remove, writeAtomic } from "../host/files.ts";
 import { cleanEnvironment, runAny } from "../host/run.ts";
 import { readCredentials } from "../site/credentials.ts";
@@ -21,7 +22,7 @@ export async function openShell(site: Site, database: string, as: string | undef
   const pgpass = join(topology.paths.run, `shell-${process.pid}.pgpass`);
   await writeAtomic(pgpass, pgpassLine(password));
   try {
-    const env = cleanEnvironment({ PGPASSFILE: pgpass, ...terminalVariables() });
+    const env = cleanEnvironment({ PGPASSFILE: pgpass, ...pinnedFor(site, user), ...terminalVariables() });
     const result = await runAny({
       argv: [join(topology.programs.postgresBin, "psql"), conninfo(topology, database, user)],
       env,
@@ -46,6 +47,23 @@ async function loginFor(
   throw new HomelabError("not_found", `the password of ${as} is not known here`, {
     hint: `--as takes ${roles.app} or ${roles.readOnly}; without it you are the superuser.`,
   });
+}
+
+/**
+ * A person as the superuser is safe from what the database's owner set, too; they still find its tables by their short
+ * names, and may take their time. Whoever comes as a role of the app gets just what the app gets.
+ */
+function pinnedFor(site: Site, user: string): Record<string, string> {
+  if (user !== "postgres") return {};
+  const changed = {
+    search_path: "public",
+    row_security: "on",
+    client_min_messages: "notice",
+    statement_timeout: "0",
+    lock_timeout: "0",
+    idle_in_transaction_session_timeout: "0",
+  };
+  return { PGOPTIONS: pinnedOptions({ postgresql: site.topology.versions.postgresql, superuser: true, changed }) };
 }
 
 /** What psql needs to draw on this terminal. */

@@ -28,19 +28,27 @@ export const paint = (style: Style, text: string, stream: NodeJS.WriteStream = p
 
 const width = (text: string): number => stripVTControlCharacters(text).length;
 
+/** Printable, but for the colours that `paint` gave: a name can bring no more than those. */
+const exceptColours = (cell: string): string =>
+  cell
+    .split(/(\u001b\[[0-9;]*m)/)
+    .map((part, i) => (i % 2 === 1 ? part : printable(part)))
+    .join("");
+
 /**
  * A table: aligned for a person, separated by tabs and without headings in a pipe. Cells come from databases' names
  * and logs too, so whatever could steer a terminal is made visible.
  */
 export function table(out: Output, headings: string[], rows: string[][]): void {
-  const cells = rows.map((row) => row.map((cell) => (out.isTerminal ? cell : printable(cell))));
-  if (!out.isTerminal) return cells.forEach((row) => out.line(row.join("\t")));
+  const cells = rows.map((row) => row.map((cell) => (out.isTerminal ? exceptColours(cell) : printable(cell))));
+  if (cells.length === 0 && !out.isTerminal) return;
+  // One write: to a pipe, each is a system call that waits.
+  if (!out.isTerminal) return out.line(cells.map((row) => row.join("\t")).join("\n"));
   const all = [headings, ...cells];
   const widths = headings.map((_, i) => Math.max(...all.map((row) => width(row[i] ?? ""))));
   const format = (row: string[]) =>
     row.map((cell, i) => (i === row.length - 1 ? cell : cell + " ".repeat(widths[i]! - width(cell)))).join("  ");
-  out.line(paint("dim", format(headings)));
-  cells.forEach((row) => out.line(format(row)));
+  out.line([paint("dim", format(headings)), ...cells.map(format)].join("\n"));
 }
 
 /** Words and marks, never colour alone. */

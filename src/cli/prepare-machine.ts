@@ -1,7 +1,12 @@
 import { chown, lchown, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { HomelabError } from "../core/errors.ts";
-import { becomeOwnerOf, ensureSystemUser, isRoot, type Account } from "../host/account.ts";
+import type { HomePaths } from "../cluster/home.ts";
+import { waitUntil } from "../core/clock.ts";
+import { becomeOwnerOf, ensureSystemUser, isRoot, SYSTEM_USER, type Account } from "../host/account.ts";
+import { readAgent } from "../host/agent-process.ts";
+import { readDesired, writeDesired } from "../host/services.ts";
+import { enableUnit, systemdRuns } from "../host/systemd.ts";
 import { installPackages } from "../host/debian.ts";
 import { ensureFolder, exists } from "../host/files.ts";
 import { installProgram, programIn, type Program } from "../host/program.ts";
@@ -22,8 +27,24 @@ export async function prepareMachine(context: Context, missing: string[]): Promi
   if (!(await exists(paths.state))) await giveFolder(paths.state, 0o700, account);
   const program = await installProgram(await programIn(bundleFolder()), paths.app);
   if (account) await own(paths.app, account, program.folder);
+  if (account && systemdRuns()) await startAtBoot(paths, account, program);
   becomeOwnerOf(paths.root);
   return program;
+}
+
+/** Hands the agent to systemd. What a `down` left is lifted first: the agent would obey it, and end. */
+async function startAtBoot(paths: HomePaths, account: Account, program: Program): Promise<void> {
+  const desired = await readDesired(paths);
+  if (desired && !desired.up) {
+    await writeDesired(paths, { ...desired, up: true });
+    await chown(paths.services, account.uid, account.gid);
+  }
+  await enableUnit(paths.root, SYSTEM_USER, program);
+  const isUp = async () => {
+    const agent = await readAgent(paths).catch(() => undefined);
+    return agent?.alive === true && agent.state.build === program.build;
+  };
+  await waitUntil(isUp, { timeout: 20, what: "systemd runs the agent" });
 }
 
 async function makeHome(root: string, account: Account | undefined): Promise<void> {

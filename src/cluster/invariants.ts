@@ -17,6 +17,7 @@ export function violations(topology: Topology): Violation[] {
     uniquePorts(topology),
     portsInRange(topology),
     poolFitsPostgres(topology),
+    homePathIsPlain(topology),
     socketPathFits(topology),
     patroniTimes(topology),
     publicOnlyWhenNamed(topology),
@@ -64,12 +65,24 @@ function poolFitsPostgres({ settings, parameters }: Topology): Violation | undef
   };
 }
 
+/** Engines' files have no way to write such a path: HAProxy and PgBouncer split at the space (S03). */
+function homePathIsPlain({ paths }: Topology): Violation | undefined {
+  const odd = /[^\p{L}\p{N}/._+@~-]/u.exec(paths.root)?.[0];
+  if (odd === undefined) return undefined;
+  return {
+    rule: "home-path",
+    says: `the home's path holds ${JSON.stringify(odd)}, which not every engine can read`,
+    hint: "Choose a --home of letters, digits and / . _ - + @ ~",
+  };
+}
+
 function socketPathFits({ paths, ports }: Topology): Violation | undefined {
   const longest = `${paths.run}/.s.PGSQL.${Math.max(...Object.values(ports))}.lock`;
-  if (longest.length <= SOCKET_PATH_LIMIT) return undefined;
+  const bytes = Buffer.byteLength(longest);
+  if (bytes <= SOCKET_PATH_LIMIT) return undefined;
   return {
     rule: "socket-path",
-    says: `the home's path is too long for a unix socket (${longest.length} of ${SOCKET_PATH_LIMIT} characters)`,
+    says: `the home's path is too long for a unix socket (${bytes} of ${SOCKET_PATH_LIMIT} bytes)`,
     hint: "Choose a shorter --home.",
   };
 }

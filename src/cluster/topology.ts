@@ -51,7 +51,8 @@ export function isPrivateAddress(address: string): boolean {
   );
 }
 
-export const isLoopback = (address: string): boolean => address === "::1" || address.startsWith("127.");
+/** 127.0.0.0/8 and ::1; a name that only begins like one is none. */
+export const isLoopback = (address: string): boolean => address === "::1" || /^127(\.\d{1,3}){3}$/.test(address);
 
 /** Works out the topology of a cluster of one node: pure, and the same for the same input. */
 export function oneNodeTopology(root: string, settings: Settings, machine: MachineFacts): Topology {

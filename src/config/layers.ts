@@ -7,7 +7,7 @@ export interface Layer {
 /** For each setting (`network.ports.direct`), the layer that it was taken from. */
 export type Origins = Record<string, string>;
 
-const isMap = (value: unknown): value is Record<string, unknown> =>
+export const isMap = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === "object" && !Array.isArray(value);
 
 /** Puts layers over one another, the last one on top: maps merge, everything else replaces, null removes. */

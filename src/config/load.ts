@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 import { LineCounter, parse, parseDocument } from "yaml";
-import { HomelabError } from "../core/errors.ts";
+import { errorMessage, HomelabError } from "../core/errors.ts";
 import { interpolateAll, type Lookup } from "./interpolate.ts";
-import { flatten, mergeLayers, type Layer, type Origins } from "./layers.ts";
+import { flatten, isMap, mergeLayers, type Layer, type Origins } from "./layers.ts";
 import type { Settings } from "./settings.ts";
 import { validate, type Source } from "./validate.ts";
 
@@ -53,7 +53,7 @@ function parseSource(path: string, text: string): Source {
 }
 
 function sourceValues(source: Source, lookup: Lookup): Record<string, unknown> {
-  const values: unknown = source.document.toJS() ?? {};
+  const values = readYaml(source.name, () => source.document.toJS() as unknown) ?? {};
   if (typeof values !== "object" || Array.isArray(values)) {
     throw new HomelabError("configuration_invalid", `${source.name}: expected settings such as "name: homelab"`);
   }
@@ -65,16 +65,33 @@ function environmentValues(env: Record<string, string | undefined>): Record<stri
   return nest(
     Object.entries(env)
       .filter(([name, value]) => name.startsWith("HOMELAB_") && value !== undefined && !NOT_SETTINGS.has(name.slice(8)))
-      .map(([name, value]) => [name.slice(8).toLowerCase().split("__").join("."), parse(value!) as unknown]),
+      .map(([name, value]) => [
+        name.slice(8).toLowerCase().split("__").join("."),
+        readYaml(name, () => parse(value!) as unknown),
+      ]),
   );
 }
 
+/** YAML that parses can still fail here: an alias that is unknown, or that repeats itself without end. */
+function readYaml(name: string, read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (cause) {
+    throw new HomelabError("configuration_invalid", `${name}: ${errorMessage(cause).split("\n")[0]}`, { cause });
+  }
+}
+
 function nest(entries: [string, unknown][]): Record<string, unknown> {
-  const root: Record<string, unknown> = {};
+  // Maps without prototype: HOMELAB_CONSTRUCTOR__PROTOTYPE__X is an unknown setting, and reaches nothing else.
+  const map = () => Object.create(null) as Record<string, unknown>;
+  const root = map();
   for (const [path, value] of entries) {
     const keys = path.split(".");
     let at = root;
-    for (const key of keys.slice(0, -1)) at = (at[key] ??= {}) as Record<string, unknown>;
+    for (const key of keys.slice(0, -1)) {
+      if (!isMap(at[key])) at[key] = map();
+      at = at[key] as Record<string, unknown>;
+    }
     at[keys.at(-1)!] = value;
   }
   return root;

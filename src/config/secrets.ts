@@ -1,3 +1,4 @@
+import { HomelabError } from "../core/errors.ts";
 import { generatePassword } from "../core/password.ts";
 import { Secret } from "../core/secret.ts";
 
@@ -18,8 +19,23 @@ export type Secrets = Record<SecretName, Secret>;
 const names = Object.keys(SECRET_NAMES) as SecretName[];
 
 /**
+ * A secret ends up in the files of four engines, and some of them end a value at a line's end (the pooler's user list).
+ * @throws HomelabError `configuration_invalid`, which names the variable and never its value
+ */
+export function checkSecretVariables(env: Record<string, string | undefined>): void {
+  for (const variable of Object.values(SECRET_NAMES)) {
+    const given = variable && env[variable];
+    if (!given || /^[\x20-\x7e]{1,200}$/.test(given)) continue;
+    throw new HomelabError("configuration_invalid", `${variable} holds a character that a password cannot have`, {
+      hint: "Passwords are of at most 200 printable ASCII characters: no engine's file could be broken by one.",
+    });
+  }
+}
+
+/**
  * What is stored wins, then the environment, then a new one: a secret that engines already know must not change
  * because a variable did. Answers the secrets, and whether there is something new to store.
+ * @throws HomelabError `configuration_invalid`
  */
 export function completeSecrets(
   stored: Partial<Record<string, string>>,
@@ -30,6 +46,7 @@ export function completeSecrets(
     const known = stored[name];
     if (known) return new Secret(known);
     added = true;
+    checkSecretVariables(env);
     const variable = SECRET_NAMES[name];
     return new Secret((variable && env[variable]) || generatePassword());
   };

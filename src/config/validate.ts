@@ -2,6 +2,7 @@ import { isMap, isScalar, type Document, type LineCounter } from "yaml";
 import { z } from "zod";
 import { HomelabError } from "../core/errors.ts";
 import { didYouMean } from "../core/text.ts";
+import { flatten } from "./layers.ts";
 import { settingsSchema, type Settings } from "./settings.ts";
 
 /** A file as it was parsed, kept for the line and column of what is wrong in it. */
@@ -19,12 +20,22 @@ type Issue = z.core.$ZodIssue;
  */
 export function validate(values: Record<string, unknown>, sources: Source[]): Settings {
   const parsed = settingsSchema.safeParse(values);
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.flatMap((issue) => describeIssue(issue, sources));
+  const errors = parsed.success
+    ? droppedKeys(values, sources)
+    : parsed.error.issues.flatMap((issue) => describeIssue(issue, sources));
+  if (parsed.success && errors.length === 0) return parsed.data;
   throw new HomelabError("configuration_invalid", errors.map((e) => `${e.field}: ${e.message}`).join("\n"), {
     hint: "homelab config schema prints every setting; homelab config show prints the values in force.",
     errors,
   });
+}
+
+/** zod leaves a key `__proto__` out of a map without a word; here a setting without effect is an error. */
+function droppedKeys(values: Record<string, unknown>, sources: Source[]): { field: string; message: string }[] {
+  return flatten(values)
+    .map(([path]) => path.split("."))
+    .filter((path) => path.includes("__proto__"))
+    .map((path) => ({ field: place(path, sources), message: "unknown setting" }));
 }
 
 function describeIssue(issue: Issue, sources: Source[]): { field: string; message: string }[] {

@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 /** Makes a foreign text (a database's name, a log line) safe to print on one line: no escape, no control, no direction marks. */
 export function printable(text: string): string {
   return stripVTControlCharacters(text).replace(
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

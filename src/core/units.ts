@@ -4,17 +4,17 @@ const BYTE_UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1000 && unit < BYTE_UNITS.length - 1) {
+  while (Math.round(value) >= 1000 && unit < BYTE_UNITS.length - 1) {
     value /= 1000;
     unit++;
   }
-  const digits = unit > 0 && value < 10 ? 1 : 0;
+  const digits = unit > 0 && value < 9.95 ? 1 : 0;
   return `${value.toFixed(digits)} ${BYTE_UNITS[unit]}`;
 }
 
 /** Seconds for a person, in the two largest units (`4.2 s`, `3 min 5 s`, `2 d 4 h`). */
 export function formatSeconds(seconds: number): string {
-  if (seconds < 60) return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+  if (seconds < 59.5) return seconds < 9.95 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
   const total = Math.round(seconds);
   const [d, h, min, s] = [
     Math.floor(total / 86400),

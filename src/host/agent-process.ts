@@ -28,6 +28,8 @@ export interface AgentEvent {
 export interface AgentState {
   identity: ProcessIdentity;
   build: string;
+  /** Who starts it again when it dies. */
+  keptBy: "systemd" | "keeper";
   services: ServiceState[];
   events: AgentEvent[];
 }

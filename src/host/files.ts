@@ -27,7 +27,19 @@ export async function readJson<T>(path: string): Promise<T | undefined> {
  */
 export async function writeAtomic(path: string, content: string, mode = 0o600): Promise<void> {
   const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
-  const file = await open(temporary, "wx", mode);
+  try {
+    await writeNew(temporary, content, mode);
+    await rename(temporary, path);
+  } catch (error) {
+    // What was written so far may be half a secret.
+    await remove(temporary);
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+async function writeNew(path: string, content: string, mode: number): Promise<void> {
+  const file = await open(path, "wx", mode);
   try {
     await file.chmod(mode);
     await file.writeFile(content);
@@ -35,8 +47,6 @@ export async function writeAtomic(path: string, content: string, mode = 0o600): 
   } finally {
     await file.close();
   }
-  await rename(temporary, path);
-  await syncFolder(dirname(path));
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -91,7 +91,7 @@ export async function checkPorts(paths: HomePaths, ports: Ports): Promise<void> 
   }
   if (taken.length === 0) return;
   throw new HomelabError("port_taken", `taken: ${taken.join(", ")}`, {
-    hint: "Stop that program, or move all of ours: homelab up --port-offset 1000",
+    hint: "Stop that program, or move all of ours: homelab up --port-offset 10000",
   });
 }
 

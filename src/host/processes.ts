@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { sleep } from "../core/clock.ts";
@@ -20,8 +20,10 @@ export interface ProcessSpec {
   ready: Probe;
   /** The files that it reads at its start. */
   files: string[];
-  /** The agent leaves it alone, neither starting nor stopping it, until this file exists. */
+  /** The agent does not start it before this file exists, */
   onlyIf?: string;
+  /** unless the process that this pid file names lives: an operation that watches over its first start. */
+  orWhile?: string;
   /** A process that it may leave behind when it is killed; its pid is the first line of this file. */
   leaves?: { pidFile: string; stop: { signal: NodeJS.Signals; grace: number } };
 }
@@ -67,6 +69,15 @@ export function isAlive(identity: ProcessIdentity): boolean {
 }
 
 export const pidFile = (runFolder: string, name: string): string => join(runFolder, `${name}.pid`);
+
+/** Notes a live process in a pid file of its own name; the file outlives it, and then means nothing. */
+export const notePid = (path: string, pid: number): Promise<void> => writeAtomic(path, JSON.stringify(identify(pid)));
+
+/** Whether the process that a pid file names lives. */
+export async function isNotedAlive(path: string): Promise<boolean> {
+  const identity = await readJson<ProcessIdentity>(path).catch(() => undefined);
+  return identity !== undefined && isAlive(identity);
+}
 
 /** Finds a service that somebody started earlier, if it still lives. */
 export async function findProcess(runFolder: string, name: string): Promise<ProcessIdentity | undefined> {
@@ -114,6 +125,14 @@ export async function stopLeftover(leaves: NonNullable<ProcessSpec["leaves"]>): 
   const pid = Number((await readText(leaves.pidFile))?.split("\n")[0]);
   const identity = pid > 0 ? identify(pid) : undefined;
   if (identity && commandOf(pid).includes("postgres")) await endProcess(identity, leaves.stop);
+}
+
+/** Kills every process whose command line names this path, and answers once they are gone. The path must be ours alone. */
+export async function killProcessesNaming(path: string): Promise<void> {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const found = pids.map(Number).filter((pid) => commandOf(pid).includes(path));
+  const identities = found.map(identify).filter((identity) => identity !== undefined);
+  await Promise.all(identities.map((identity) => endProcess(identity, { signal: "SIGKILL", grace: 0 })));
 }
 
 /** A live process's command line; empty when there is none. */

@@ -107,6 +107,7 @@ function watch(child: ChildProcess, command: Command): { timedOut(): boolean; cl
   let timedOut = false;
   const end = () => killGroup(child, command.inherit === true);
   const timer = command.timeout ? setTimeout(() => ((timedOut = true), end()), command.timeout * 1000) : undefined;
+  if (command.signal?.aborted) end();
   command.signal?.addEventListener("abort", end, { once: true });
   return {
     timedOut: () => timedOut,

@@ -73,7 +73,7 @@ export class Runner {
       const resumed = await this.tryResume(admission.run);
       if (resumed) continue;
       if (Date.now() > end) throw this.#busy(admission.lock, admission.run);
-      await sleep(100, this.#signal);
+      await this.#pause(100);
     }
   }
 
@@ -86,7 +86,7 @@ export class Runner {
       if (run.state !== "running") return this.#outcome(run);
       const claim = await this.#options.journal.takeOver(id);
       if (claim) return this.#execute(run, claim);
-      await sleep(50, this.#signal);
+      await this.#pause(50, id);
     }
   }
 
@@ -94,9 +94,12 @@ export class Runner {
   async tryResume(run: Run): Promise<boolean> {
     const claim = await this.#options.journal.takeOver(run.id);
     if (!claim) return false;
-    await this.#execute(run, claim).catch((error: unknown) => {
+    try {
+      await this.#execute(run, claim);
+    } catch (error) {
       if (error instanceof Detach) throw error;
-    });
+      return !isStepsUnknown(error);
+    }
     return true;
   }
 
@@ -111,40 +114,71 @@ export class Runner {
   parse(operation: AnyOperation, rawInput: unknown): unknown {
     const parsed = operation.input.safeParse(rawInput);
     if (parsed.success) return parsed.data;
-    const errors = parsed.error.issues.map((issue) => ({ field: issue.path.join("."), message: issue.message }));
+    const errors = parsed.error.issues.map((issue) => ({
+      field: issue.path.join("."),
+      message: issue.message.replace(/^Invalid (input|string|option): /, ""),
+    }));
     throw new HomelabError("input_invalid", errors.map((e) => `${e.field || "input"}: ${e.message}`).join("; "), {
       errors,
     });
   }
 
   async #execute(run: Run, claim: Claim): Promise<Finished> {
-    const operation = this.operation(run.operation);
     const { journal } = this.#options;
     const renewal = setInterval(() => void journal.renew(claim).catch(() => clearInterval(renewal)), RENEW_EVERY);
     renewal.unref();
     try {
-      const walk = new Walk(operation, run, claim, this.parse(operation, run.input), {
-        ...this.#options,
-        signal: this.#signal,
-      });
+      const { operation, input } = this.#recognise(run);
+      const walk = new Walk(operation, run, claim, input, { ...this.#options, signal: this.#signal });
       await this.#walk(operation, run, claim, walk);
+    } catch (error) {
+      if (isStepsUnknown(error)) await this.#leaveAsItIs(run, claim, error);
+      throw error;
     } finally {
       clearInterval(renewal);
     }
     return this.#outcome((await this.#get(run.id))!);
   }
 
+  /** The operation of a run, and its input; another version may have begun it. @throws HomelabError `steps_unknown` */
+  #recognise(run: Run): { operation: AnyOperation; input: unknown } {
+    try {
+      const operation = this.operation(run.operation);
+      checkFrozenSteps(operation, run.steps);
+      return { operation, input: this.parse(operation, run.input) };
+    } catch (cause) {
+      if (isStepsUnknown(cause)) throw cause;
+      throw new HomelabError("steps_unknown", `${run.operation} is not known here as it was begun: ${errorMessage(cause)}`, {
+        hint: "Finish it with the version that began it, or cancel it: homelab op cancel <id>.",
+        cause,
+      });
+    }
+  }
+
+  /** Nothing is run and nothing taken back, since the journal would be misread; it ends only when that was asked for. */
+  async #leaveAsItIs(run: Run, claim: Claim, error: unknown): Promise<void> {
+    const { journal } = this.#options;
+    if ((await this.#get(run.id))?.cancelRequested) await journal.finish(claim, "cancelled", { error: errorRecord(error) });
+    else await journal.release(claim);
+  }
+
+  /** Waits a moment, unless the caller goes away: then what was waited for goes on without it. */
+  async #pause(ms: number, id?: RunId): Promise<void> {
+    await sleep(ms, this.#signal).catch(() => {
+      throw new Detach(id);
+    });
+  }
+
   async #walk(operation: AnyOperation, run: Run, claim: Claim, walk: Walk): Promise<void> {
     const { journal } = this.#options;
     try {
-      checkFrozenSteps(operation, run.steps);
       if ((await journal.entries(run.id)).length === 0) await this.#guard(operation, claim, walk);
       await walk.forward();
       await journal.finish(claim, "completed", { result: await operation.result(walk.context()) });
     } catch (error) {
       if (error instanceof Refused) return;
       if (error instanceof HomelabError && error.code === "lease_lost") throw error;
-      if (this.#signal.aborted && this.#signal.reason instanceof Detach) {
+      if (this.#signal.aborted) {
         await journal.release(claim);
         throw new Detach(run.id);
       }
@@ -153,12 +187,12 @@ export class Runner {
   }
 
   async #guard(operation: AnyOperation, claim: Claim, walk: Walk): Promise<void> {
-    try {
-      for (const guard of operation.guards) await guard(walk.context());
-    } catch (error) {
-      await this.#options.journal.finish(claim, "refused", { error: errorRecord(error) });
-      throw new Refused();
-    }
+    // They only look, so all look at once; the first of the list has the word.
+    const looks = await Promise.allSettled(operation.guards.map((guard) => guard(walk.context())));
+    const refusal = looks.find((look) => look.status === "rejected");
+    if (!refusal) return;
+    await this.#options.journal.finish(claim, "refused", { error: errorRecord(refusal.reason) });
+    throw new Refused();
   }
 
   async #giveUp(claim: Claim, walk: Walk, error: unknown): Promise<void> {
@@ -184,6 +218,8 @@ export class Runner {
     return this.#options.journal.get(id);
   }
 }
+
+const isStepsUnknown = (error: unknown): boolean => error instanceof HomelabError && error.code === "steps_unknown";
 
 /** The refusal is in the journal; nothing was changed. */
 class Refused extends Error {}

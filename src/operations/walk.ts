@@ -25,6 +25,9 @@ export interface WalkOptions {
 
 type Input = unknown;
 
+/** Another process took the run over: this one may change nothing more. */
+const isLeaseLost = (error: unknown): boolean => error instanceof HomelabError && error.code === "lease_lost";
+
 /** One pass over an operation's list, from behind the last barrier. */
 export class Walk {
   readonly #operation: AnyOperation;
@@ -63,7 +66,8 @@ export class Walk {
       try {
         await this.#within(step, (context) => step.undo!(context));
         await this.#append(name, "undone");
-      } catch {
+      } catch (error) {
+        if (isLeaseLost(error)) throw error;
         left.push(name);
       }
     }
@@ -113,7 +117,8 @@ export class Walk {
       await this.#dieAt(bracket, "after-effect");
       for (const step of bracket.steps) await this.#step(step);
     } catch (error) {
-      await this.#leave(bracket);
+      // Whoever took the run over is inside now, and leaves.
+      if (!isLeaseLost(error)) await this.#leave(bracket);
       throw error;
     }
     await this.#leave(bracket);
@@ -143,13 +148,18 @@ export class Walk {
     return !(await this.#within(step, (context) => step.check!(context)));
   }
 
-  /** At the end, every check behind the last barrier and outside of brackets must hold. */
+  /** At the end, every check behind the last barrier and outside of brackets must hold. They only look, so all look at once. */
   async #confirm(): Promise<void> {
     this.#history = readHistory(this.#operation, await this.#options.journal.entries(this.#run.id));
-    for (const item of this.#operation.steps) {
-      if (isBracket(item) || !item.check || this.#isBehindBarrier(item.name)) continue;
-      if (await this.#needsWork(item)) {
-        throw new HomelabError("step_failed", `${item.name} was done, but at the end it does not hold`, {
+    const steps = this.#operation.steps.filter(
+      (item): item is Step<Input> => !isBracket(item) && item.check !== undefined && !this.#isBehindBarrier(item.name),
+    );
+    // All of them have ended before anything is taken back.
+    const looks = await Promise.allSettled(steps.map((step) => this.#needsWork(step)));
+    for (const [i, look] of looks.entries()) {
+      if (look.status === "rejected") throw look.reason;
+      if (look.value) {
+        throw new HomelabError("step_failed", `${steps[i]!.name} was done, but at the end it does not hold`, {
           hint: "Something else changes the same thing. homelab op retry tries once more.",
         });
       }

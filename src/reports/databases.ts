@@ -105,9 +105,11 @@ export async function databaseUrls(
 ): Promise<DatabaseUrls> {
   const credentials = await readCredentials(site.topology.paths, name);
   if (!credentials) {
-    await requireDatabase(await (await site.postgres()).monitor(), name);
+    const { anchor } = await requireDatabase(await (await site.postgres()).monitor(), name);
     throw new HomelabError("not_found", `the credentials of ${printable(name)} are not known here`, {
-      hint: "It was not made by homelab; homelab db-shell opens it.",
+      hint: anchor
+        ? `Their file is gone; homelab db create ${name} makes new ones.`
+        : "It was not made by homelab; homelab db-shell opens it.",
     });
   }
   return urlsOf(site, credentials, host);

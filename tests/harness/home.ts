@@ -8,6 +8,8 @@ import { endProcess, findProcess, stopLeftover } from "../../src/host/processes.
 import { listeners } from "../../src/host/ports.ts";
 import { runAny, type CommandResult } from "../../src/host/run.ts";
 import { readDesired } from "../../src/host/services.ts";
+import { sleep } from "../../src/core/clock.ts";
+import { processesOf } from "./engines.ts";
 
 /** The root of this checkout. */
 export const checkout = join(import.meta.dirname, "..", "..");
@@ -125,9 +127,23 @@ export class TestHome {
     }
   }
 
+  /** A power cut, as far as processes go: everything of this home at once, whether it has a pid file or not. */
+  async killEverything(): Promise<void> {
+    for (let found = processesOf(this.root); found.length > 0; found = processesOf(this.root)) {
+      for (const pid of found) {
+        try {
+          process.kill(pid, "SIGKILL");
+        } catch {
+          // It went with its parent.
+        }
+      }
+      await sleep(20);
+    }
+  }
+
   /** Ends and removes everything. */
   async destroy(): Promise<void> {
-    await this.killAll();
+    await this.killEverything();
     await rm(join(this.root, ".."), { recursive: true, force: true });
   }
 }

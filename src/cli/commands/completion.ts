@@ -14,12 +14,18 @@ compdef _homelab homelab`,
 };
 
 export async function completion({ out }: Context, shell: string): Promise<void> {
-  const script = SCRIPTS[shell];
+  const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
   if (!script)
     throw new HomelabError("usage", `no completion for ${shell}`, {
       hint: `There is one for ${Object.keys(SCRIPTS).join(", ")}.`,
     });
   out.line(script);
+}
+
+/** bash expands what it is given once more: a name that another program made must not run anything at a press of Tab. */
+async function databaseNames(context: Context): Promise<string[]> {
+  const names = (await databaseList(await context.site())).map((row) => row.name);
+  return names.filter((name) => /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/.test(name));
 }
 
 /** What can follow the words that stand already, one a line. */
@@ -36,6 +42,6 @@ export const complete =
     const takesDatabase =
       command.registeredArguments.some((argument) => ["name", "database"].includes(argument.name())) &&
       command.name() !== "create";
-    const databases = takesDatabase ? (await databaseList(await context.site())).map((row) => row.name) : [];
+    const databases = takesDatabase ? await databaseNames(context) : [];
     for (const word of [...names, ...databases, ...options]) context.out.line(word);
   };

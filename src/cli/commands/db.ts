@@ -10,46 +10,7 @@ import {
 } from "../../reports/databases.ts";
 import type { Context } from "../context.ts";
 import { openShell } from "../db-shell.ts";
-import { confirmName } from "../confirm.ts";
-import { operate } from "../operate.ts";
 import { paint, table } from "../output.ts";
-
-/** What `db create` takes. */
-export interface CreateFlags {
-  owner?: string;
-  extension?: string[];
-  connectionLimit?: number;
-  statementTimeout?: string;
-  template?: string;
-  protect?: boolean;
-}
-
-/** Makes a database and hands its URLs back; for one that exists, the same URLs again. */
-export async function create(context: Context, name: string, flags: CreateFlags): Promise<void> {
-  const site = await context.site();
-  const input = {
-    name,
-    owner: flags.owner,
-    extensions: flags.extension ?? [],
-    connection_limit: flags.connectionLimit,
-    statement_timeout: flags.statementTimeout,
-    template: flags.template,
-    protect: flags.protect,
-  };
-  if (!(await operate(context, site, "database.provision", JSON.parse(JSON.stringify(input))))) return;
-  const urls = await databaseUrls(site, name);
-  if (context.flags.json) return context.out.json(urls);
-  context.out.note(`${paint("green", "✓", process.stderr)} database ${name}, role ${urls.user}`);
-  context.out.line(`DATABASE_URL=${urls.pooled_url}`);
-  context.out.line(`DIRECT_URL=${urls.connection_url}`);
-  context.out.note(
-    paint(
-      "dim",
-      `pooled is for apps; direct for migrations, pg_dump and LISTEN. Again: homelab db url ${name}`,
-      process.stderr,
-    ),
-  );
-}
 
 export async function list(context: Context, flags: { deleted?: boolean }): Promise<void> {
   const site = await context.site();
@@ -93,7 +54,8 @@ export interface UrlFlags {
   pooled?: boolean;
   direct?: boolean;
   readOnly?: boolean;
-  env?: boolean;
+  /** True for --env behind the verb; a text is the global flag, the name of an overlay. */
+  env?: boolean | string;
   psql?: boolean;
   jdbc?: boolean;
   host?: string;
@@ -103,7 +65,7 @@ export async function url(context: Context, name: string, flags: UrlFlags): Prom
   const site = await context.site();
   const urls = await databaseUrls(site, name, flags.host);
   if (context.flags.json) return context.out.json(urls);
-  if (flags.env) {
+  if (flags.env === true) {
     context.out.line(`DATABASE_URL=${urls.pooled_url}`);
     return context.out.line(`DIRECT_URL=${urls.connection_url}`);
   }
@@ -128,50 +90,6 @@ function jdbc(text: string): string {
     ["prepareThreshold", "0"],
   ]);
   return `jdbc:postgresql://${hostname}:${port}${pathname}?${parameters.toString()}`;
-}
-
-export async function remove(context: Context, name: string): Promise<void> {
-  const site = await context.site();
-  if (!context.flags.dryRun)
-    await confirmName(
-      context,
-      name,
-      `${name} is taken out of use; it can be brought back for ${site.topology.settings.database.undelete_within}.`,
-    );
-  const finished = await operate(context, site, "database.drop", { name });
-  if (!finished) return;
-  if (context.flags.json) return context.out.json(finished.result);
-  context.out.note(`${paint("green", "✓", process.stderr)} ${name} is deleted`);
-  context.out.note(`Undo within ${site.topology.settings.database.undelete_within}: homelab db undelete ${name}`);
-}
-
-export async function undelete(context: Context, name: string): Promise<void> {
-  const finished = await operate(context, await context.site(), "database.undelete", { name });
-  if (!finished) return;
-  if (context.flags.json) return context.out.json(finished.result);
-  context.out.note(`${paint("green", "✓", process.stderr)} ${name} is back, with its roles and passwords`);
-}
-
-export async function rotate(context: Context, name: string, flags: { finish?: boolean }): Promise<void> {
-  const site = await context.site();
-  const finished = await operate(
-    context,
-    site,
-    flags.finish ? "database.finish-rotation" : "database.rotate-password",
-    { name },
-  );
-  if (!finished) return;
-  if (context.flags.json)
-    return context.out.json(
-      flags.finish ? finished.result : { ...(finished.result as object), ...(await databaseUrls(site, name)) },
-    );
-  if (flags.finish)
-    return context.out.note(`${paint("green", "✓", process.stderr)} the old password of ${name} has ended`);
-  const urls = await databaseUrls(site, name);
-  const { old_password_until: until } = finished.result as { old_password_until: string };
-  context.out.line(`DATABASE_URL=${urls.pooled_url}`);
-  context.out.line(`DIRECT_URL=${urls.connection_url}`);
-  context.out.note(`The old password works until ${until}. End it sooner: homelab db rotate ${name} --finish`);
 }
 
 export async function shell(context: Context, name: string, flags: { as?: string; replica?: boolean }): Promise<void> {

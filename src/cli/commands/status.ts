@@ -23,7 +23,7 @@ function print({ out }: Context, report: ClusterStatus): void {
     `${paint("bold", report.cluster)} · PostgreSQL ${report.postgres_version} · ${paint(stateColour[report.state], headline)}`,
   );
   const databases = report.databases
-    ? `${report.databases.count} databases, ${formatBytes(report.databases.size_bytes)}`
+    ? `${report.databases.count} ${report.databases.count === 1 ? "database" : "databases"}, ${formatBytes(report.databases.size_bytes)}`
     : "databases out of reach";
   out.line(`${databases} · ${formatBytes(report.disk_free_bytes)} free · ${report.home}`);
   out.line("");

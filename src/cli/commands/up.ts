@@ -5,9 +5,11 @@ import { exists } from "../../host/files.ts";
 import { isRoot, SYSTEM_USER } from "../../host/account.ts";
 import { freeBytes, missingPackages } from "../../host/machine.ts";
 import { checkSystem } from "../../host/preflight.ts";
+import { systemdRuns } from "../../host/systemd.ts";
 import { openJournal } from "../../journal/open.ts";
 import { programIn } from "../../host/program.ts";
 import { openSite, readInstallation, writeInstallation } from "../../site/installation.ts";
+import { checkSecretVariables } from "../../config/secrets.ts";
 import type { EffectiveConfig } from "../../config/load.ts";
 import { bundleFolder, type Context } from "../context.ts";
 import { operate } from "../operate.ts";
@@ -29,11 +31,13 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
   checkSystem(missing);
   const config = await loadSettings(context, flags);
   const fresh = !(await exists(paths.bootstrapped));
+  if (fresh) checkSecretVariables(process.env);
   const before = await findMachine(context, config, missing);
   await refuseEarly(context, config, before, fresh);
   if (fresh || missing.length > 0) announce(context, oneNodeTopology(paths.root, config.settings, before), missing);
   if (context.flags.dryRun && fresh) return;
 
+  const boots = isRoot() && systemdRuns();
   const program = context.flags.dryRun ? await programIn(bundleFolder()) : await prepareMachine(context, missing);
   const machine = missing.length > 0 ? await findMachine(context, config, []) : before;
   // Only now are the versions of fresh packages known.
@@ -45,7 +49,7 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
     if (!finished) return;
     const changed = await changedSteps(context, finished.run.id);
     if (context.flags.json) out.json(summary(site.topology, changed));
-    else tell(context, site.topology, { fresh, changed, seconds: (performance.now() - begun) / 1000 });
+    else tell(context, site.topology, { fresh, changed, seconds: (performance.now() - begun) / 1000, boots });
   } finally {
     await site.close();
   }
@@ -95,7 +99,11 @@ const summary = ({ scope, paths, ports, settings, listen }: Topology, changed: s
   changed,
 });
 
-function tell({ out }: Context, topology: Topology, how: { fresh: boolean; changed: string[]; seconds: number }): void {
+function tell(
+  { out }: Context,
+  topology: Topology,
+  how: { fresh: boolean; changed: string[]; seconds: number; boots: boolean },
+): void {
   const { ports, settings, paths, listen } = topology;
   const elsewhere = listen.filter((address) => !address.startsWith("127.") && address !== "::1");
   const head = how.fresh
@@ -108,5 +116,6 @@ function tell({ out }: Context, topology: Topology, how: { fresh: boolean; chang
   out.line(`direct   ${settings.network.host}:${ports.direct}   for migrations, pg_dump, LISTEN (TLS)`);
   if (elsewhere.length > 0) out.line(`also on  ${elsewhere.join(", ")} (TLS; CA: ${paths.caCertificate})`);
   out.line(`home     ${paths.root}`);
+  if (how.fresh) out.note(how.boots ? "It starts again with the machine (systemd)." : "After a reboot: homelab up");
   out.note(`Next: homelab db create <name>   homelab status`);
 }

@@ -16,7 +16,7 @@ export function renderEtcd(topology: Topology): RenderedFile {
   const client = `https://${node.address}:${ports.etcd_client}`;
   const peer = `https://${node.address}:${ports.etcd_peer}`;
   const transport = { "cert-file": tls.cert, "key-file": tls.key, "trusted-ca-file": tls.ca, "client-cert-auth": true };
-  const content = stringify({
+  const settings = {
     name: node.name,
     "data-dir": paths.etcdData,
     "listen-client-urls": client,
@@ -38,6 +38,8 @@ export function renderEtcd(topology: Topology): RenderedFile {
     "log-outputs": ["stderr"],
     "client-transport-security": transport,
     "peer-transport-security": transport,
-  });
+  };
+  // Go reads YAML 1.1, where a node called "no" would be no text.
+  const content = stringify(settings, { lineWidth: 0, compat: "yaml-1.1" });
   return { path: etcdConfigPath(topology), content: `# ${GENERATED}\n${content}`, mode: 0o600, onChange: "restart" };
 }

@@ -1,6 +1,7 @@
 import type { Secrets } from "../../config/secrets.ts";
 import type { Topology } from "../../cluster/topology.ts";
-import { HomelabError } from "../../core/errors.ts";
+import { waitUntil } from "../../core/clock.ts";
+import { errorMessage, HomelabError } from "../../core/errors.ts";
 import { engineRequest, type EngineRequest } from "../../host/https.ts";
 import { certificateFiles } from "../tls.ts";
 import { RESTAPI_USER } from "./config.ts";
@@ -56,9 +57,22 @@ export async function patroniConfiguration(topology: Topology): Promise<Record<s
 export const patchConfiguration = (topology: Topology, secrets: Secrets, body: object): Promise<void> =>
   change(topology, secrets, "take the settings", { path: "/config", method: "PATCH", body });
 
+/** What Patroni says while it is still at something that passes by itself, such as the promotion after a start. */
+const IN_PROGRESS = /already in progress/;
+
 /** Restarts PostgreSQL through Patroni and waits for its answer, `timeout` seconds at most. */
-export const restartPostgres = (topology: Topology, secrets: Secrets, timeout: number): Promise<void> =>
-  change(topology, secrets, "restart PostgreSQL", { path: "/restart", method: "POST", body: {}, timeout });
+export async function restartPostgres(topology: Topology, secrets: Secrets, timeout: number): Promise<void> {
+  const request = { path: "/restart", method: "POST", body: {}, timeout } as const;
+  const attempt = () =>
+    change(topology, secrets, "restart PostgreSQL", request).then(
+      () => true,
+      (error: unknown) => {
+        if (!IN_PROGRESS.test(errorMessage(error))) throw error;
+        return false;
+      },
+    );
+  await waitUntil(attempt, { timeout: 20, every: 250, what: "Patroni is free to restart PostgreSQL" });
+}
 
 /** Makes Patroni read patroni.yml again. */
 export const reloadPatroni = (topology: Topology, secrets: Secrets): Promise<void> =>

@@ -30,10 +30,13 @@ export function dynamicConfiguration(topology: Topology) {
 
 /**
  * Who may log in how. Patroni owns the whole file: with `bootstrap.pg_hba` it would append to initdb's, whose first
- * lines are `trust`. TLS for all of TCP, SCRAM for all, and the superuser only over the socket.
+ * lines are `trust`. TLS for all of TCP, SCRAM for all, and the superuser only over the socket. Members reach one another
+ * over TCP only where there are several: what HAProxy passes on comes from this node's own address, so a line for a
+ * single node would let the whole network in.
  */
 export function pgHba(topology: Topology): string[] {
-  const members = topology.nodes.map(({ address }) => `${address}/${address.includes(":") ? 128 : 32}`);
+  const nodes = topology.nodes.length > 1 ? topology.nodes : [];
+  const members = nodes.map(({ address }) => `${address}/${address.includes(":") ? 128 : 32}`);
   return [
     "local   all         all         scram-sha-256",
     "local   replication replicator  scram-sha-256",
@@ -133,7 +136,8 @@ export function renderPatroni(topology: Topology, secrets: Secrets): RenderedFil
       watchdog: { mode: "off" },
       tags: { nofailover: false, noloadbalance: false, clonefrom: false, nosync: false },
     },
-    { lineWidth: 0 },
+    // Python reads YAML 1.1, where a password such as 12_34 or a node called "no" would be no text.
+    { lineWidth: 0, compat: "yaml-1.1" },
   );
   return { path: patroniConfigPath(topology), content: `# ${GENERATED}\n${content}`, mode: 0o600, onChange: "reload" };
 }

@@ -18,6 +18,7 @@ export function patroniProcess(topology: Topology): ProcessSpec {
     // Until the cluster was bootstrapped whole, only cluster.create may start Patroni: what a power cut left of an
     // initdb can start, and be broken all the same (faults: F83).
     onlyIf: topology.paths.bootstrapped,
+    orWhile: join(topology.paths.run, "bootstrapping.pid"),
     leaves: { pidFile: join(topology.paths.postgresData, "postmaster.pid"), stop: { signal: "SIGINT", grace: 60 } },
   };
 }

@@ -57,8 +57,19 @@ export async function isPaused(topology: Topology, name: PoolerName): Promise<bo
   return rows.some((row) => row["name"] !== "pgbouncer" && Number(row["paused"]) === 1);
 }
 
-/** Waits until no transaction runs, and lets clients wait from then on. */
-export const pausePools = (topology: Topology, name: PoolerName) => command(topology, name, "PAUSE");
+/**
+ * Waits until no transaction runs, and lets clients wait from then on. Somebody who died may have left them paused, or
+ * half so: then it begins again, since only a PAUSE that was answered is a whole one.
+ */
+export async function pausePools(topology: Topology, name: PoolerName): Promise<void> {
+  try {
+    await command(topology, name, "PAUSE");
+  } catch (error) {
+    if (!/already (suspended|paused)/i.test(errorMessage(error))) throw error;
+    await resumePools(topology, name);
+    await command(topology, name, "PAUSE");
+  }
+}
 
 /** Lets the clients go on; fine when nothing was paused. */
 export async function resumePools(topology: Topology, name: PoolerName): Promise<void> {

@@ -117,8 +117,9 @@ function poolerIni(topology: Topology, name: PoolerName): string {
     "template1 = host=127.0.0.1 port=1",
     `* = host=${socket.directory} port=${socket.port} auth_user=${LOOKUP_ROLE}`,
     "[pgbouncer]",
-    `%include ${listenPath(topology, name)}`,
     ...lines,
+    // The last value counts: what it listens on was checked, and is not for pgbouncer.extra to change.
+    `%include ${listenPath(topology, name)}`,
     "",
   ].join("\n");
 }

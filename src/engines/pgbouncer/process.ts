@@ -3,11 +3,14 @@ import type { ProcessSpec } from "../../host/processes.ts";
 import { cleanEnvironment } from "../../host/run.ts";
 import { poolerConfigPath, poolerFiles, poolerPort, type PoolerName } from "./config.ts";
 
-/** PgBouncer. SIGINT lets running transactions end first; SIGTERM does not (manual, "Signals"). */
+/**
+ * PgBouncer, which logs to standard error: -q would leave it without any log. SIGINT lets running transactions end
+ * first; SIGTERM does not (manual, "Signals").
+ */
 export function pgbouncerProcess(topology: Topology, name: PoolerName): ProcessSpec {
   return {
     name,
-    argv: [topology.programs.pgbouncer, "-q", poolerConfigPath(topology, name)],
+    argv: [topology.programs.pgbouncer, poolerConfigPath(topology, name)],
     env: cleanEnvironment(),
     stop: { signal: "SIGINT", grace: 5 },
     after: [],

@@ -47,14 +47,14 @@ export async function isBootstrapped(sessions: PostgresSessions): Promise<boolea
   return ready && (await hasLookup(admin)) && (await isClosed(admin));
 }
 
-/** Whether the pooler's lookup is in the database of this session, as a SECURITY DEFINER function of the superuser. */
-export async function hasLookup(session: Session): Promise<boolean> {
-  const rows = await session.query<{ definer: boolean }>(
-    `SELECT p.prosecdef AND r.rolsuper AS definer FROM pg_catalog.pg_proc p
-     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
-     WHERE n.nspname = 'pgbouncer' AND p.proname = 'user_lookup'`,
-  );
-  return rows[0]?.definer === true;
+/** Whether the pooler's lookup is in the database of this session, as a SECURITY DEFINER function of the superuser: an expression. */
+export const LOOKUP_IS_THERE = `EXISTS (
+  SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_authid o ON o.oid = p.proowner
+  WHERE p.oid = pg_catalog.to_regprocedure('pgbouncer.user_lookup(pg_catalog.text)') AND p.prosecdef AND o.rolsuper)`;
+
+async function hasLookup(session: Session): Promise<boolean> {
+  const [row] = await session.query<{ there: boolean }>(`SELECT ${LOOKUP_IS_THERE} AS there`);
+  return row!.there;
 }
 
 async function isClosed(session: Session): Promise<boolean> {

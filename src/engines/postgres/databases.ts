@@ -27,14 +27,20 @@ interface CatalogRow {
   is_template: boolean;
 }
 
+/** The count of connections by its own function: the view pg_stat_database would join every database to itself again. */
+const COLUMNS = `
+  d.datname AS name, d.oid::text, r.rolname AS owner, d.datallowconn AS allows, d.datconnlimit AS connection_limit,
+  d.datistemplate AS is_template, pg_catalog.pg_stat_get_db_numbackends(d.oid) AS connections`;
+
 const DATABASES = `
-  SELECT d.datname AS name, d.oid::text, r.rolname AS owner, d.datallowconn AS allows, d.datconnlimit AS connection_limit,
-         d.datistemplate AS is_template, coalesce(s.numbackends, 0)::int AS connections
-  FROM pg_catalog.pg_database d
-  JOIN pg_catalog.pg_roles r ON r.oid = d.datdba
-  LEFT JOIN pg_catalog.pg_stat_database s ON s.datid = d.oid
-  WHERE $1::text IS NULL OR d.datname = $1
+  SELECT ${COLUMNS}
+  FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba
   ORDER BY d.datname`;
+
+const DATABASE = `
+  SELECT ${COLUMNS}, (SELECT pg_catalog.shobj_description(a.oid, 'pg_authid') FROM pg_catalog.pg_roles a WHERE a.rolname = $2) AS comment
+  FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba
+  WHERE d.datname = $1`;
 
 const ANCHORS = `
   SELECT r.rolname AS role, c.description AS comment
@@ -44,14 +50,21 @@ const ANCHORS = `
 
 /** Every database of the server, templates left out, without sizes: those cost a stat of every file. */
 export async function listDatabases(session: Session): Promise<DatabaseRow[]> {
-  const [rows, anchors] = await Promise.all([session.query<CatalogRow>(DATABASES, [null]), anchorsByDatabase(session)]);
+  const [rows, anchors] = await Promise.all([session.query<CatalogRow>(DATABASES), anchorsByDatabase(session)]);
   return rows.filter((row) => !row.is_template).map((row) => withAnchor(row, anchors));
 }
 
 /** One database, or undefined. */
 export async function findDatabase(session: Session, name: string): Promise<DatabaseRow | undefined> {
-  const [rows, anchor] = await Promise.all([session.query<CatalogRow>(DATABASES, [name]), findAnchor(session, name)]);
-  return rows[0] && withAnchor(rows[0], new Map(anchor ? [[name, { role: rolesOf(name).app, anchor }]] : []));
+  const role = rolesOf(name).app;
+  const [row] = await session.query<CatalogRow & { comment: string | null }>(DATABASE, [name, role]);
+  const anchor = readAnchor(row?.comment ?? null);
+  return row && withAnchor(row, new Map(anchor ? [[name, { role, anchor }]] : []));
+}
+
+/** Whether there is a database of this name, whoever made it. */
+export async function databaseExists(session: Session, name: string): Promise<boolean> {
+  return (await session.query("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", [name])).length > 0;
 }
 
 /** What we know of a database, if it is ours; asked of its one role, so that a thousand others cost nothing. */

@@ -25,6 +25,20 @@ export const setConnectionLimit = (role: string, limit: number) =>
   `ALTER ROLE ${id(role)} CONNECTION LIMIT ${Math.trunc(limit)}`;
 export const setForRole = (role: string, setting: string, value: string) =>
   `ALTER ROLE ${id(role)} SET ${id(setting)} = ${text(value)}`;
+
+/** Settings that are lists: given as one literal, `a, b` would become a single name (pg_dump's dumputils.c has the same). */
+const LISTS = new Set(["search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"]);
+
+/** A setting of another role, as the catalog has it (`search_path=app, "My Schema"`). */
+export function copySetting(role: string, stored: string): string {
+  const at = stored.indexOf("=");
+  const [setting, value] = [stored.slice(0, at), stored.slice(at + 1)];
+  if (!LISTS.has(setting)) return setForRole(role, setting, value);
+  const items = value.match(/"(?:[^"]|"")*"|[^",\s]+/g) ?? [""];
+  const plain = items.map((item) => (item.startsWith('"') ? item.slice(1, -1).replaceAll('""', '"') : item));
+  return `ALTER ROLE ${id(role)} SET ${id(setting)} = ${plain.map(text).join(", ")}`;
+}
+
 export const setForRoleIn = (role: string, database: string, setting: string, value: string) =>
   `ALTER ROLE ${id(role)} IN DATABASE ${id(database)} SET ${id(setting)} = ${text(value)}`;
 export const grantRole = (role: string, to: string) => `GRANT ${id(role)} TO ${id(to)}`;
@@ -33,8 +47,9 @@ export const renameRole = (role: string, to: string) => `ALTER ROLE ${id(role)} 
 export const dropRole = (role: string) => `DROP ROLE IF EXISTS ${id(role)}`;
 export const dropOwned = (role: string) => `DROP OWNED BY ${id(role)} CASCADE`;
 
+/** Nobody but a superuser gets in: PUBLIC may connect to a new database until that was taken from it. */
 export const createDatabase = (name: string, owner: string, template: string) =>
-  `CREATE DATABASE ${id(name)} OWNER ${id(owner)} TEMPLATE ${id(template)} STRATEGY wal_log`;
+  `CREATE DATABASE ${id(name)} OWNER ${id(owner)} TEMPLATE ${id(template)} STRATEGY wal_log CONNECTION LIMIT 0`;
 export const renameDatabase = (name: string, to: string) => `ALTER DATABASE ${id(name)} RENAME TO ${id(to)}`;
 export const limitConnections = (name: string, limit: number) =>
   `ALTER DATABASE ${id(name)} CONNECTION LIMIT ${Math.trunc(limit)}`;
@@ -65,17 +80,21 @@ export const createExtension = (name: string) =>
 
 /**
  * The pooler's lookup of a login's verifier: one function that a single role may call, closed to superusers, to
- * replication and to expired roles (PgBouncer manual, "auth_query"; CVE-2025-2291).
+ * replication, to rewind (it reads any file of the server) and to expired roles (PgBouncer manual, "auth_query";
+ * CVE-2025-2291). Whoever made a schema of this name before us loses it: its owner could answer for every login.
  */
 export function lookupFunction(caller: string): string[] {
   return [
     "CREATE SCHEMA IF NOT EXISTS pgbouncer AUTHORIZATION postgres",
+    "ALTER SCHEMA pgbouncer OWNER TO postgres",
     "REVOKE ALL ON SCHEMA pgbouncer FROM PUBLIC",
     `GRANT USAGE ON SCHEMA pgbouncer TO ${id(caller)}`,
-    `CREATE OR REPLACE FUNCTION pgbouncer.user_lookup(IN i_username text, OUT uname text, OUT phash text) RETURNS record
+    // A function that somebody else made would stay theirs, were it only replaced.
+    "DROP FUNCTION IF EXISTS pgbouncer.user_lookup(text) CASCADE",
+    `CREATE FUNCTION pgbouncer.user_lookup(IN i_username text, OUT uname text, OUT phash text) RETURNS record
      LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $lookup$
        SELECT rolname::text, rolpassword FROM pg_catalog.pg_authid
-       WHERE rolname = i_username AND rolcanlogin AND NOT rolsuper AND NOT rolreplication
+       WHERE rolname = i_username AND rolcanlogin AND NOT rolsuper AND NOT rolreplication AND rolname <> 'rewind'
          AND (rolvaliduntil IS NULL OR rolvaliduntil > pg_catalog.now())
      $lookup$`,
     "REVOKE ALL ON FUNCTION pgbouncer.user_lookup(text) FROM PUBLIC",

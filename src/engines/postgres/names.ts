@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { HomelabError } from "../../core/errors.ts";
+import { printable } from "../../core/text.ts";
 
 /** PostgreSQL's limit for a name (NAMEDATALEN − 1), in bytes. */
 const NAME_LIMIT = 63;
@@ -30,7 +31,7 @@ export function checkCreatedName(name: string): void {
   const reason = refusal(name);
   if (!reason) return;
   const suggestion = suggest(name);
-  throw new HomelabError("name_refused", `"${name.slice(0, 80)}" ${reason}`, {
+  throw new HomelabError("name_refused", `"${printable(name.slice(0, 80))}" ${reason}`, {
     hint: suggestion ? `${suggestion} would do.` : "Use lower-case letters, digits and underscores, a letter first.",
   });
 }
@@ -47,6 +48,7 @@ function refusal(name: string): string | undefined {
 /** The nearest name that would do, or undefined. */
 function suggest(name: string): string | undefined {
   const plain = name
+    .slice(0, 4 * NAME_LIMIT)
     .normalize("NFKD")
     .toLowerCase()
     .replace(/[^a-z0-9_]+/g, "_")
@@ -76,14 +78,18 @@ export function rolesOf(database: string): DatabaseRoles {
   };
 }
 
-/** `<database>_<suffix>`; a name that would not fit is cut and marked with a hash of the whole. */
+/**
+ * `<database>_<suffix>`; a name that would not fit is cut and marked with a hash of the whole. It then begins with an
+ * underscore, which no name that we create does: nobody can make a database whose roles would be another's.
+ */
 function roleName(database: string, suffix: string): string {
   const whole = `${database}_${suffix}`;
   if (Buffer.byteLength(whole) <= NAME_LIMIT) return whole;
   const hash = createHash("sha256").update(database).digest("hex").slice(0, 10);
-  let head = database;
-  while (Buffer.byteLength(`${head}_${hash}_${suffix}`) > NAME_LIMIT) head = [...head].slice(0, -1).join("");
-  return `${head}_${hash}_${suffix}`;
+  let head = [...database.slice(0, NAME_LIMIT)];
+  const cut = () => `_${head.join("")}_${hash}_${suffix}`;
+  while (Buffer.byteLength(cut()) > NAME_LIMIT) head = head.slice(0, -1);
+  return cut();
 }
 
 /** The name under which a deleted database waits: no name that we create can look like it. */

@@ -2,6 +2,7 @@ import { Client, type QueryResultRow } from "pg";
 import { HomelabError, errorMessage } from "../../core/errors.ts";
 import type { Secrets } from "../../config/secrets.ts";
 import { postgresSocket, type Topology } from "../../cluster/topology.ts";
+import { pinnedOptions } from "./pinned.ts";
 
 /** The platform's own roles: the superuser changes things, the monitor only looks. */
 export type PlatformRole = "postgres" | "homelab_monitor";
@@ -12,26 +13,6 @@ export interface Session {
   /** Several statements as one transaction: all or nothing. */
   transaction(statements: string[]): Promise<void>;
 }
-
-/**
- * What a database's owner could set on our sessions is pinned at their start: startup options win over ALTER DATABASE
- * and ALTER ROLE (PostgreSQL manual, 20.1.3). Without this, a planted operator or a changed role would run as superuser.
- */
-const PINNED: Record<string, string> = {
-  search_path: "pg_catalog,pg_temp",
-  role: "none",
-  statement_timeout: "10min",
-  lock_timeout: "10s",
-  idle_in_transaction_session_timeout: "1min",
-  default_transaction_read_only: "off",
-  default_transaction_isolation: "read\\ committed",
-  session_replication_role: "origin",
-  row_security: "off",
-  check_function_bodies: "on",
-  client_min_messages: "warning",
-  // A statement that fails must not leave a verifier in the log.
-  log_min_error_statement: "panic",
-};
 
 /** Milliseconds that a session inside a database is kept after its last use. */
 const KEEP_INSIDE = 250;
@@ -117,12 +98,9 @@ export class PostgresSessions {
       password: this.#secrets[user === "postgres" ? "superuser" : "monitor"].reveal(),
       application_name: "homelab",
       connectionTimeoutMillis: 5000,
-      options: Object.entries(PINNED)
-        .filter(
-          ([name]) => user === "postgres" || !["session_replication_role", "log_min_error_statement"].includes(name),
-        )
-        .map(([name, value]) => `-c ${name}=${value}`)
-        .join(" "),
+      // Questions that are asked at once are one round trip; each keeps an answer and an error of its own.
+      pipeline: true,
+      options: pinnedOptions({ postgresql: this.#topology.versions.postgresql, superuser: user === "postgres" }),
     });
     client.on("error", () => {});
     try {

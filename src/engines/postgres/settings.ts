@@ -25,9 +25,10 @@ const FACTOR: Record<string, number> = {
 
 /** A value in PostgreSQL's base unit (bytes or milliseconds), so that 1GB equals 1024MB; other values as they are. */
 export function normaliseSetting(value: string, unit: string | null, vartype: string): string {
-  if (vartype === "bool") return /^(on|true|yes|1)$/i.test(value) ? "on" : "off";
+  if (vartype === "bool") return /^(on|t(r(ue?)?)?|y(es?)?|1)$/i.test(value) ? "on" : "off";
+  if (vartype === "enum") return value.toLowerCase();
   const match = /^(-?\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(value.trim());
-  if (!match || vartype === "string" || vartype === "enum") return value;
+  if (!match || vartype === "string") return value;
   return String(Number(match[1]) * (FACTOR[match[2] || unit || ""] ?? 1));
 }
 

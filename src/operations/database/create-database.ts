@@ -1,5 +1,5 @@
 import { createDatabase, dropDatabase } from "../../engines/postgres/ddl.ts";
-import { findDatabase } from "../../engines/postgres/databases.ts";
+import { databaseExists } from "../../engines/postgres/databases.ts";
 import type { Step } from "../operation.ts";
 import { ownerOf, type ProvisionInput } from "./provision-input.ts";
 
@@ -7,8 +7,7 @@ import { ownerOf, type ProvisionInput } from "./provision-input.ts";
 export const createDatabaseStep: Step<ProvisionInput> = {
   name: "create-database",
   plan: ({ input }) => `create the database ${input.name} from ${input.template}`,
-  check: async ({ input, site }) =>
-    (await findDatabase(await (await site.postgres()).admin(), input.name)) !== undefined,
+  check: async ({ input, site }) => databaseExists(await (await site.postgres()).admin(), input.name),
   async run({ input, site }) {
     await (await (await site.postgres()).admin()).query(createDatabase(input.name, ownerOf(input), input.template));
     return { says: `database ${input.name}` };

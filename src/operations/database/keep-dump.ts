@@ -6,6 +6,7 @@ import { cleanEnvironment, run, runAny } from "../../host/run.ts";
 import { HomelabError } from "../../core/errors.ts";
 import { formatBytes } from "../../core/units.ts";
 import { dumpCommand, listDumpCommand, pgpassLine } from "../../engines/postgres/dump.ts";
+import { pinnedOptions } from "../../engines/postgres/pinned.ts";
 import type { Step, StepContext } from "../operation.ts";
 import type { DropInput, Refused } from "./rename-away.ts";
 
@@ -46,7 +47,11 @@ export const keepDump: Step<DropInput> = {
       await writeAtomic(pgpass, pgpassLine((await site.secrets()).superuser.reveal()));
       const env = cleanEnvironment({
         PGPASSFILE: pgpass,
-        PGOPTIONS: "-c search_path=pg_catalog,pg_temp -c role=none -c statement_timeout=0",
+        PGOPTIONS: pinnedOptions({
+          postgresql: site.topology.versions.postgresql,
+          superuser: true,
+          changed: { statement_timeout: "0", lock_timeout: "0", idle_in_transaction_session_timeout: "0" },
+        }),
       });
       await run({ argv: dumpCommand(site.topology, input.name, partial), env, signal });
     } catch (error) {

@@ -22,9 +22,11 @@ export const makeRoles: Step<ProvisionInput> = {
     const credentials = await readCredentials(site.topology.paths, input.name);
     if (!credentials) return false;
     const admin = await (await site.postgres()).admin();
-    const known = await findRoles(admin, [ownerOf(input), credentials.app.user, credentials.read_only.user]);
+    const [known, anchor] = await Promise.all([
+      findRoles(admin, [ownerOf(input), credentials.app.user, credentials.read_only.user]),
+      findAnchor(admin, input.name),
+    ]);
     if (known.size < 3 || !fits(context, known, credentials)) return false;
-    const anchor = await findAnchor(admin, input.name);
     if (anchor?.owner !== ownerOf(input) || (input.protect ?? anchor.protected) !== anchor.protected) return false;
     const pairs = [credentials.app, credentials.read_only].map(({ user, password }) =>
       verifies(password, known.get(user)!.verifier),
@@ -62,6 +64,7 @@ function limits({ input, site }: Context, known?: RoleRow) {
 }
 
 function fits(context: Context, known: Map<string, RoleRow>, credentials: Credentials): boolean {
+  if (!known.get(credentials.app.user)!.settings.includes(`role=${ownerOf(context.input)}`)) return false;
   return [credentials.app, credentials.read_only].every(({ user }) => {
     const role = known.get(user)!;
     const wanted = limits(context, role);
@@ -77,12 +80,15 @@ async function statements(context: Context, credentials: Credentials): Promise<s
   const { input, site } = context;
   const admin = await (await site.postgres()).admin();
   const owner = ownerOf(input);
-  const known = await findRoles(admin, [owner, credentials.app.user, credentials.read_only.user]);
-  const before = await findAnchor(admin, input.name);
-  const login = async (user: string, password: string, member?: string) => {
+  const [known, before, appVerifier, readOnlyVerifier] = await Promise.all([
+    findRoles(admin, [owner, credentials.app.user, credentials.read_only.user]),
+    findAnchor(admin, input.name),
+    scramVerifier(credentials.app.password),
+    scramVerifier(credentials.read_only.password),
+  ]);
+  const login = (user: string, verifier: string, member?: string) => {
     const role = known.get(user);
     const wanted = limits(context, role);
-    const verifier = await scramVerifier(password);
     return [
       ...(role
         ? [ddl.setPassword(user, verifier), ddl.setConnectionLimit(user, wanted.connectionLimit)]
@@ -98,16 +104,12 @@ async function statements(context: Context, credentials: Credentials): Promise<s
     createdAt: before?.createdAt ?? new Date(site.clock.now()).toISOString(),
     rotation: before?.rotation,
   };
-  const [app, readOnly] = await Promise.all([
-    login(credentials.app.user, credentials.app.password, owner),
-    login(credentials.read_only.user, credentials.read_only.password),
-  ]);
   return [
     ...(known.has(owner) ? [] : [ddl.createOwner(owner)]),
-    ...app,
+    ...login(credentials.app.user, appVerifier, owner),
     // What the app creates belongs to the owner, whichever of its two logins it uses.
     ddl.setForRole(credentials.app.user, "role", owner),
-    ...readOnly,
+    ...login(credentials.read_only.user, readOnlyVerifier),
     ddl.setForRole(credentials.read_only.user, "default_transaction_read_only", "on"),
     ddl.commentOnRole(rolesOf(input.name).app, anchorComment(anchor)),
   ];

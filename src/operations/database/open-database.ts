@@ -1,5 +1,5 @@
 import { LOOKUP_ROLE, MONITOR_ROLE } from "../../cluster/platform-roles.ts";
-import { hasLookup } from "../../engines/postgres/bootstrap.ts";
+import { LOOKUP_IS_THERE } from "../../engines/postgres/bootstrap.ts";
 import * as ddl from "../../engines/postgres/ddl.ts";
 import { rolesOf } from "../../engines/postgres/names.ts";
 import type { Session } from "../../engines/postgres/sessions.ts";
@@ -25,19 +25,30 @@ export const openDatabase: Step<ProvisionInput> = {
     const sessions = await site.postgres();
     const roles = rolesOf(input.name);
     const enter = [roles.readOnly, MONITOR_ROLE, ...(site.topology.pooler.authDbname ? [] : [LOOKUP_ROLE])];
-    await sessions.within(input.name, (session) =>
-      session.transaction([
+    await sessions.within(input.name, async (session) => {
+      const wasMadeNow = await isMadeClosed(session, input.name);
+      await session.transaction([
         ddl.revokeAllFromPublic(input.name),
         ddl.grantConnect(input.name, enter),
         ...ddl.schemaPrivileges(ownerOf(input), roles.readOnly),
         ...(site.topology.pooler.authDbname ? [] : ddl.lookupFunction(LOOKUP_ROLE)),
         ...input.extensions.map(ddl.createExtension),
-      ]),
-    );
+        ...(wasMadeNow ? [ddl.limitConnections(input.name, -1)] : []),
+      ]);
+    });
     return { says: ["privileges", ...input.extensions].join(", ") };
   },
   deadline: 120,
 };
+
+/** Whether nobody was let in since CREATE DATABASE; another limit than its 0 is somebody's wish. */
+async function isMadeClosed(session: Session, name: string): Promise<boolean> {
+  const rows = await session.query<{ limit: number }>(
+    'SELECT datconnlimit AS "limit" FROM pg_catalog.pg_database WHERE datname = $1',
+    [name],
+  );
+  return rows[0]?.limit === 0;
+}
 
 async function isClosedToOthers(session: Session, name: string): Promise<boolean> {
   const rows = await session.query<{ closed: boolean }>(
@@ -49,12 +60,12 @@ async function isClosedToOthers(session: Session, name: string): Promise<boolean
 }
 
 async function isOpened({ input, site }: Context, session: Session): Promise<boolean> {
-  const [row] = await session.query<{ schema: boolean; defaults: boolean; extensions: number }>(
+  const [row] = await session.query<{ schema: boolean; defaults: boolean; extensions: number; lookup: boolean }>(
     `SELECT coalesce((SELECT NOT pg_catalog.has_schema_privilege('public', oid, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = 'public'), true) AS schema,
-            EXISTS (SELECT FROM pg_catalog.pg_default_acl a JOIN pg_catalog.pg_roles r ON r.oid = a.defaclrole WHERE r.rolname = $1) AS defaults,
-            (SELECT count(*)::int FROM pg_catalog.pg_extension WHERE extname = ANY($2)) AS extensions`,
+            EXISTS (SELECT FROM pg_catalog.pg_default_acl a JOIN pg_catalog.pg_authid r ON r.oid = a.defaclrole WHERE r.rolname = $1) AS defaults,
+            (SELECT count(*)::int FROM pg_catalog.pg_extension WHERE extname = ANY($2)) AS extensions,
+            ${site.topology.pooler.authDbname ? "true" : LOOKUP_IS_THERE} AS lookup`,
     [ownerOf(input), input.extensions],
   );
-  const lookup = site.topology.pooler.authDbname || (await hasLookup(session));
-  return row!.schema && row!.defaults && row!.extensions === new Set(input.extensions).size && lookup;
+  return row!.schema && row!.defaults && row!.lookup && row!.extensions === new Set(input.extensions).size;
 }

@@ -1,7 +1,8 @@
 import { HomelabError } from "../../core/errors.ts";
-import { findDatabase } from "../../engines/postgres/databases.ts";
+import { findAnchor, findDatabase } from "../../engines/postgres/databases.ts";
 import { checkExtensions } from "../../engines/postgres/extensions.ts";
-import { checkCreatedName } from "../../engines/postgres/names.ts";
+import { checkCreatedName, rolesOf } from "../../engines/postgres/names.ts";
+import { findRoles } from "../../engines/postgres/roles.ts";
 import type { Guard, Operation } from "../operation.ts";
 import { createDatabaseStep } from "./create-database.ts";
 import { makeRoles } from "./make-roles.ts";
@@ -21,6 +22,17 @@ const isOursOrFree: Guard<ProvisionInput> = async ({ input, site }) => {
   if (!found || found.anchor) return;
   throw new HomelabError("database_exists", `the database ${input.name} exists and was not made by homelab`, {
     hint: "Choose another name.",
+  });
+};
+
+/** A role of that name that others made may be a superuser, or somebody's login: it is neither used nor changed. */
+const rolesAreOursOrFree: Guard<ProvisionInput> = async ({ input, site }) => {
+  const admin = await (await site.postgres()).admin();
+  const wanted = Object.values(rolesOf(input.name)).filter((role) => role !== input.owner);
+  const known = [...(await findRoles(admin, wanted)).keys()];
+  if (known.length === 0 || (await findAnchor(admin, input.name))?.database === input.name) return;
+  throw new HomelabError("not_allowed", `the role ${known.join(", ")} exists and was not made by homelab`, {
+    hint: "Choose another name, or rename that role.",
   });
 };
 
@@ -56,7 +68,7 @@ export const databaseProvision: Operation<ProvisionInput> = {
   summary: "Create a database with its roles, and prove a login through the pooler",
   input: provisionInput,
   locks: (input) => [`cluster/database/${input.name}`],
-  guards: [nameIsUsable, isOursOrFree, ownerAndTemplateFit, extensionsExist],
+  guards: [nameIsUsable, isOursOrFree, rolesAreOursOrFree, ownerAndTemplateFit, extensionsExist],
   steps: [saveCredentials, makeRoles, createDatabaseStep, openDatabase, proveAppLogin],
   result: async ({ input }) => ({ database: input.name, owner: ownerOf(input) }),
 };

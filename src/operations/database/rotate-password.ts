@@ -74,11 +74,11 @@ async function nextLoginStatements(context: Context): Promise<string[]> {
         ddl.grantRole(anchor.owner, next!.user),
       ]
     : [ddl.createLogin(next!.user, verifier, current.connectionLimit, anchor.owner)];
-  const settings = current.settings.map((setting) => {
-    const at = setting.indexOf("=");
-    return ddl.setForRole(next!.user, setting.slice(0, at), setting.slice(at + 1));
-  });
-  return [...make, ...settings];
+  const settings = current.settings
+    .filter((setting) => !setting.startsWith("role="))
+    .map((setting) => ddl.copySetting(next!.user, setting));
+  // Whatever the app's owner made of it: what either login creates belongs to the owner of the database.
+  return [...make, ...settings, ddl.setForRole(next!.user, "role", anchor.owner)];
 }
 
 const makeNextLogin: Step<RotateInput> = {

@@ -6,18 +6,26 @@ import { isPrimary, patroniMember } from "../../engines/patroni/client.ts";
 import { patroniKey } from "../../engines/patroni/config.ts";
 import { patroniProcess } from "../../engines/patroni/process.ts";
 import { exists, remove, writeAtomic } from "../../host/files.ts";
-import { findProcess, startProcess, stopLeftover, stopProcess } from "../../host/processes.ts";
+import { findProcess, killProcessesNaming, notePid, stopProcess } from "../../host/processes.ts";
 import type { Step, StepContext } from "../operation.ts";
 
-/** Begins from nothing: what an interrupted bootstrap left can start and be broken all the same, so it is removed. */
-async function startAfresh({ site }: StepContext<unknown>): Promise<void> {
+/**
+ * Begins from nothing: what an interrupted bootstrap left can start and be broken all the same, so it is removed. The
+ * agent then starts Patroni, for as long as this very process lives to watch over it.
+ */
+async function startAfresh({ site, signal }: StepContext<unknown>): Promise<void> {
   const { topology } = site;
+  const { run, postgresData } = topology.paths;
   const spec = patroniProcess(topology);
-  await stopProcess(topology.paths.run, spec.name, { signal: "SIGKILL", grace: 0 });
-  await stopLeftover({ ...spec.leaves!, stop: { signal: "SIGQUIT", grace: 5 } });
-  await remove(topology.paths.postgresData);
+  await remove(spec.orWhile!);
+  await stopProcess(run, spec.name, { signal: "SIGKILL", grace: 0 });
+  // initdb and its children too, which have no pid file yet.
+  await killProcessesNaming(postgresData);
+  await remove(postgresData);
   await etcdDeletePrefix(topology, patroniKey(topology, ""));
-  await startProcess(topology.paths, spec);
+  await notePid(spec.orWhile!, process.pid);
+  const isStarted = async () => (await findProcess(run, spec.name)) !== undefined;
+  await waitUntil(isStarted, { timeout: 30, every: 30, signal, what: "the agent starts Patroni" });
 }
 
 async function waitForPrimary({ site, signal }: StepContext<unknown>): Promise<void> {
@@ -54,8 +62,13 @@ export const bootstrapPostgresStep: Step<unknown> = {
   check: async ({ site }) => (await exists(site.topology.paths.bootstrapped)) && (await isPrimary(site.topology)),
   async run(context) {
     const { topology } = context.site;
-    if (!(await exists(topology.paths.bootstrapped)) && !(await isPrimary(topology))) await startAfresh(context);
-    await waitForPrimary(context);
+    const { orWhile } = patroniProcess(topology);
+    try {
+      if (!(await exists(topology.paths.bootstrapped)) && !(await isPrimary(topology))) await startAfresh(context);
+      await waitForPrimary(context);
+    } finally {
+      await remove(orWhile!);
+    }
     const member = await patroniMember(topology);
     const mark = {
       system_identifier: member.database_system_identifier ?? null,

@@ -27,7 +27,7 @@ export const writeConfiguration: Step<unknown> = {
     const files = await differing(context);
     for (const file of files) await writeAtomic(file.path, file.content, file.mode);
     await writeDesired(topology.paths, { services: nodeProcesses(topology), up: true });
-    return { says: files.length > 0 ? `${files.length} files` : "what is to run" };
+    return { says: files.length > 0 ? `${files.length} ${files.length === 1 ? "file" : "files"}` : "what is to run" };
   },
   deadline: 10,
 };

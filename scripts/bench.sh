@@ -1,0 +1,16 @@
+#!/bin/sh
+# The bench: everything of ours beside the bare tool, in the same run. npm run bench -- create pooled runs a selection.
+set -eu
+cd "$(dirname "$0")/.."
+. ./scripts/node.sh
+ensure_packages dev
+ensure_bundle
+node=$(find_node)
+if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
+$as_root "$node" --disable-warning=ExperimentalWarning dist/main.js install-packages
+
+# pgbench opens 1,000 connections.
+limit=$(ulimit -Hn)
+if [ "$limit" = unlimited ] || [ "$limit" -gt 65536 ]; then limit=65536; fi
+ulimit -n "$limit"
+exec "$node" --disable-warning=ExperimentalWarning tests/bench/main.ts "$@"

@@ -1,0 +1,39 @@
+import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { homePaths, type HomePaths } from "../cluster/home.ts";
+import { currentLog, lastLogLine, logTail } from "./logs.ts";
+
+let paths: HomePaths;
+beforeEach(async () => {
+  paths = homePaths(await mkdtemp(join(tmpdir(), "hl-logs-")));
+  await mkdir(paths.logs);
+});
+afterEach(() => rm(paths.root, { recursive: true }));
+
+test("PostgreSQL's current log is the one that was written last", async () => {
+  for (const [name, age] of [
+    ["postgres-Mon.log", 50],
+    ["postgres-Tue.log", 10],
+    ["postgres-Sun.log", 90],
+  ] as const) {
+    await writeFile(join(paths.logs, name), name);
+    await utimes(join(paths.logs, name), Date.now() / 1000 - age, Date.now() / 1000 - age);
+  }
+  expect(await currentLog(paths, "postgres")).toBe(join(paths.logs, "postgres-Tue.log"));
+  expect(await currentLog(paths, "etcd")).toBe(join(paths.logs, "etcd.log"));
+});
+
+test("the tail of a log is its last bytes, and nothing where there is none", async () => {
+  await writeFile(join(paths.logs, "etcd.log"), `${"x".repeat(9000)}end`);
+  expect(await logTail(join(paths.logs, "etcd.log"), 5)).toBe("xxend");
+  expect(await logTail(join(paths.logs, "etcd.log"))).toHaveLength(8192);
+  expect(await logTail(join(paths.logs, "none.log"))).toBe("");
+});
+
+test("the last line is the first clue, made safe to print", async () => {
+  await writeFile(join(paths.logs, "etcd.log"), "first\nno \u001b[31mspace\u202e left\n\n  \n");
+  expect(await lastLogLine(paths, "etcd")).toBe("Its log ends with: no space\\u202e left");
+  expect(await lastLogLine(paths, "haproxy")).toBeUndefined();
+});
