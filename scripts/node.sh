@@ -35,11 +35,16 @@ ensure_packages() {
   stamp="node_modules/.homelab-$1"
   [ "$1" = prod ] && [ -e node_modules/.homelab-dev ] && stamp=node_modules/.homelab-dev
   [ -e "$stamp" ] && [ ! package-lock.json -nt "$stamp" ] && return
+  # One at a time: two npm ci at once take each other's folders away.
+  exec 9>.install.lock
+  flock 9
+  [ -e "$stamp" ] && [ ! package-lock.json -nt "$stamp" ] && { exec 9>&-; return; }
   ensure_npm
   echo "homelab: npm ci (once, and after updates)" >&2
   if [ "$1" = prod ]; then clean_install --omit=dev; else clean_install; fi
   rm -f node_modules/.homelab-prod node_modules/.homelab-dev
   touch "node_modules/.homelab-$1"
+  exec 9>&-
 }
 
 # Bundles when a source is newer than the bundle.

@@ -12,7 +12,7 @@ import { registry } from "../operations/registry.ts";
 import { Runner } from "../operations/runner.ts";
 import type { Site } from "../site/site.ts";
 import { Account } from "./account.ts";
-import { resumeInterrupted, startDue } from "./housekeeping.ts";
+import { renewCertificate, resumeInterrupted, startDue } from "./housekeeping.ts";
 import { OomWatch } from "./oom-watch.ts";
 import { rotateLogs } from "./rotate-logs.ts";
 import { sample } from "./sampler.ts";
@@ -108,6 +108,9 @@ function startChores(
     repeat("resume", account, 1000, ending, () => withSite((opened) => resumeInterrupted(runner(opened), journal))),
     repeat("due", account, 60_000, ending, async () =>
       (await bootstrapped()) ? withSite((opened) => startDue(opened, runner(opened))) : [],
+    ),
+    repeat("certificates", account, 3_600_000, ending, async () =>
+      (await bootstrapped()) ? withSite((opened) => renewCertificate(opened, runner(opened))) : [],
     ),
     repeat("sampler", account, 30_000, ending, async () =>
       (await bootstrapped()) ? withSite(async (opened) => (await sample(opened), [])) : [],

@@ -1,4 +1,7 @@
+import { daysLeft, RENEW_DAYS } from "../engines/certificate-dates.ts";
 import { listDatabases } from "../engines/postgres/databases.ts";
+import { certificateFiles } from "../engines/tls.ts";
+import { readText } from "../host/files.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Runner } from "../operations/runner.ts";
 import type { Site } from "../site/site.ts";
@@ -10,6 +13,14 @@ export async function resumeInterrupted(runner: Runner, journal: Journal): Promi
     if (await runner.tryResume(run)) resumed.push(`${run.operation} (${run.id})`);
   }
   return resumed;
+}
+
+/** Renews the node's certificate before it ends: nobody has to run `up` once a year. */
+export async function renewCertificate({ topology, clock }: Site, runner: Runner): Promise<string[]> {
+  const text = await readText(certificateFiles(topology.paths).cert);
+  if (text && daysLeft(text, new Date(clock.now())) >= RENEW_DAYS) return [];
+  await runner.start("cluster.converge", {}, { caller: "schedule" });
+  return ["the certificate was renewed"];
 }
 
 /** Starts what is due: ends old passwords, and drops deleted databases whose time is up. */

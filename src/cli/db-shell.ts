@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { rolesOf } from "../engines/postgres/names.ts";
 import { conninfo, pgpassLine } from "../engines/postgres/dump.ts";
 import { pinnedOptions } from "../engines/postgres/pinned.ts";
 import { remove, writeAtomic } from "../host/files.ts";
@@ -43,9 +42,12 @@ async function loginFor(
   const credentials = await readCredentials(site.topology.paths, database);
   const known = [credentials?.app, credentials?.read_only].find((login) => login?.user === as);
   if (known) return known;
-  const roles = rolesOf(database);
+  const names = [credentials?.app.user, credentials?.read_only.user].filter((name) => name !== undefined);
   throw new HomelabError("not_found", `the password of ${as} is not known here`, {
-    hint: `--as takes ${roles.app} or ${roles.readOnly}; without it you are the superuser.`,
+    hint:
+      names.length > 0
+        ? `--as takes ${names.join(" or ")}; without it you are the superuser.`
+        : "Without --as you are the superuser.",
   });
 }
 

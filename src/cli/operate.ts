@@ -1,3 +1,4 @@
+import { isRoot } from "../host/account.ts";
 import { openJournal } from "../journal/open.ts";
 import { HomelabError } from "../core/errors.ts";
 import { Detach, Runner, type Finished } from "../operations/runner.ts";
@@ -56,7 +57,7 @@ export async function operate(
     ...follower.listeners,
   });
   try {
-    return await runner.start(name, input, { caller: callerName() });
+    return await runner.start(name, input, { caller: callerName });
   } catch (error) {
     if (!(error instanceof Detach)) throw error;
     return leaveRunning(context, error.runId, timeout?.aborted === true);
@@ -79,8 +80,8 @@ function leaveRunning({ flags, out }: Context, id: string | undefined, timedOut:
   return undefined;
 }
 
-const callerName = (): string =>
-  `cli:${process.env["SUDO_USER"] ?? process.env["USER"] ?? process.getuid?.() ?? "unknown"}`;
+/** Who called, settled while this process is still that user: later it is the home's owner. */
+const callerName = `cli:${process.env["SUDO_USER"] ?? process.env["USER"] ?? (isRoot() ? "root" : process.getuid!())}`;
 
 /** What would be done, and nothing is. */
 async function showPlan(context: Context, site: Site, name: string, input: unknown): Promise<undefined> {

@@ -9,7 +9,7 @@ import { readDesired, writeDesired } from "../host/services.ts";
 import { enableUnit, systemdRuns } from "../host/systemd.ts";
 import { installPackages } from "../host/debian.ts";
 import { ensureFolder, exists } from "../host/files.ts";
-import { installProgram, programIn, type Program } from "../host/program.ts";
+import { installProgram, programIn, removeOldBuilds, type Program } from "../host/program.ts";
 import { run } from "../host/run.ts";
 import { bundleFolder, type Context } from "./context.ts";
 import { paint } from "./output.ts";
@@ -26,6 +26,8 @@ export async function prepareMachine(context: Context, missing: string[]): Promi
   if (fresh) await makeHome(paths.root, account);
   if (!(await exists(paths.state))) await giveFolder(paths.state, 0o700, account);
   const program = await installProgram(await programIn(bundleFolder()), paths.app);
+  const running = await readAgent(paths).catch(() => undefined);
+  await removeOldBuilds(paths.app, [program.build, running?.state.build ?? program.build]);
   if (account) await own(paths.app, account, program.folder);
   if (account && systemdRuns()) await startAtBoot(paths, account, program);
   becomeOwnerOf(paths.root);

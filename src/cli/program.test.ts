@@ -10,7 +10,9 @@ function program(): { parse(words: string[]): { command: string; flags: Record<s
     for (const child of command.commands) {
       const at = `${path} ${child.name()}`.trim();
       if (child.commands.length === 0)
-        child.action((...words: unknown[]) => void (read = { command: at, flags: (words.at(-1) as Command).optsWithGlobals() }));
+        child.action(
+          (...words: unknown[]) => void (read = { command: at, flags: (words.at(-1) as Command).optsWithGlobals() }),
+        );
       replace(child, at);
     }
   };
@@ -36,13 +38,12 @@ describe("the command line", () => {
     if (!(command as unknown as { _hidden: boolean })._hidden) expect(command.description().length).toBeGreaterThan(5);
   });
 
-  test.each([
-    [["db", "list", "--json"]],
-    [["--json", "db", "list"]],
-    [["db", "--json", "list"]],
-  ])("takes our flags anywhere: %j", (words) => {
-    expect(program().parse(words)).toMatchObject({ command: "db list", flags: { json: true } });
-  });
+  test.each([[["db", "list", "--json"]], [["--json", "db", "list"]], [["db", "--json", "list"]]])(
+    "takes our flags anywhere: %j",
+    (words) => {
+      expect(program().parse(words)).toMatchObject({ command: "db list", flags: { json: true } });
+    },
+  );
 
   test("refuses a flag that no command knows, and a number that is none", () => {
     expect(() => program().parse(["db", "list", "--jsn"])).toThrow(/unknown option/);
@@ -50,10 +51,8 @@ describe("the command line", () => {
   });
 
   test("collects what may be repeated", () => {
-    expect(program().parse(["db", "create", "x", "--extension", "vector,bloom", "--extension", "xml2"]).flags["extension"]).toEqual([
-      "vector",
-      "bloom",
-      "xml2",
-    ]);
+    expect(
+      program().parse(["db", "create", "x", "--extension", "vector,bloom", "--extension", "xml2"]).flags["extension"],
+    ).toEqual(["vector", "bloom", "xml2"]);
   });
 });

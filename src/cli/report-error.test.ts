@@ -16,7 +16,9 @@ const json = { json: true, debug: false };
 
 describe("an error", () => {
   test("is said with its hint on standard error, and standard output stays clean", () => {
-    expect(reportError(new HomelabError("not_found", "there is no database shpo", { hint: "Did you mean shop?" }), plain)).toBe(7);
+    expect(
+      reportError(new HomelabError("not_found", "there is no database shpo", { hint: "Did you mean shop?" }), plain),
+    ).toBe(7);
     expect(text).toBe("error: there is no database shpo\n       Did you mean shop?\n");
     expect(toStandardOutput).toBe("");
   });
@@ -55,7 +57,10 @@ describe("an error", () => {
 describe("with --json", () => {
   test("an error is one line on standard error, as the API would answer it", () => {
     const errors = [{ field: "name", message: "too long" }];
-    reportError(new HomelabError("input_invalid", "name: too long\nand more", { hint: "Make it shorter.", errors }), json);
+    reportError(
+      new HomelabError("input_invalid", "name: too long\nand more", { hint: "Make it shorter.", errors }),
+      json,
+    );
     expect(text.split("\n")).toHaveLength(2);
     expect(JSON.parse(text)).toEqual({
       type: expect.stringMatching(/\/errors\/input_invalid$/) as string,

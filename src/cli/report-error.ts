@@ -14,7 +14,7 @@ function problem(error: unknown) {
   const { status, title } = errorTable[code];
   const known = error instanceof HomelabError ? error : undefined;
   return {
-    type: `https://homelabhub.dev/errors/${code}`,
+    type: `urn:homelab:error:${code}`,
     title,
     status,
     detail: errorMessage(error),

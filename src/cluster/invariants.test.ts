@@ -26,7 +26,11 @@ describe("each rule", () => {
       sampleTopology("network: {ports: {direct: 6000, pooled: 6000}}"),
       sampleTopology("network: {ports: {direct: 6000, pooled: 6001}}"),
     ],
-    ["ports-in-range", sampleTopology("network: {port_offset: 50000, ports: {direct: 20000}}"), sampleTopology("network: {port_offset: 50000}")],
+    [
+      "ports-in-range",
+      sampleTopology("network: {port_offset: 50000, ports: {direct: 20000}}"),
+      sampleTopology("network: {port_offset: 50000}"),
+    ],
     [
       "pools-fit",
       sampleTopology("database: {default_pool_size: 50, max_db_connections: 40}"),

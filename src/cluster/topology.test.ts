@@ -48,7 +48,15 @@ describe("oneNodeTopology", () => {
 });
 
 describe("where apps reach us", () => {
-  const addresses = ["192.168.1.10", "203.0.113.9", "fd12:3456::1", "2001:db8::1", "10.1.2.3", "172.20.0.1", "172.32.0.1"];
+  const addresses = [
+    "192.168.1.10",
+    "203.0.113.9",
+    "fd12:3456::1",
+    "2001:db8::1",
+    "10.1.2.3",
+    "172.20.0.1",
+    "172.32.0.1",
+  ];
 
   test("is loopback and the private addresses, unless something else is said", () => {
     expect(sampleTopology("", { addresses }).listen).toEqual([
@@ -122,6 +130,13 @@ test("the folders of a home are closed to others, but for the way to the CA's ce
   expect(folders[0]).toEqual({ path: "/srv/homelab", mode: 0o711 });
   for (const { mode } of folders.slice(1)) expect(mode).toBe(0o700);
   const closed = folders.slice(1).map(({ path }) => path);
-  const { caCertificate: _, settings: _settings, secrets: _secrets, app: _app, root: _root, ...inside } = homePaths("/srv/homelab");
+  const {
+    caCertificate: _,
+    settings: _settings,
+    secrets: _secrets,
+    app: _app,
+    root: _root,
+    ...inside
+  } = homePaths("/srv/homelab");
   for (const path of Object.values(inside)) expect(closed.some((folder) => path.startsWith(folder))).toBe(true);
 });

@@ -20,9 +20,12 @@ describe("connectionUrl", () => {
     expect(new URL(connectionUrl(sampleTopology("network: {port_offset: 1000}"), login, "pooled")).port).toBe("7432");
   });
 
-  test.each(["localhost", "127.0.0.1", "127.3.2.1", "::1"])("is plain for the pooler at %s, on this machine", (host) => {
-    expect(new URL(connectionUrl(topology, login, "pooled", host)).search).toBe("");
-  });
+  test.each(["localhost", "127.0.0.1", "127.3.2.1", "::1"])(
+    "is plain for the pooler at %s, on this machine",
+    (host) => {
+      expect(new URL(connectionUrl(topology, login, "pooled", host)).search).toBe("");
+    },
+  );
 
   test.each(["192.168.1.10", "nas.lan", "fd00::10", "127.evil.example", "localhost.evil.example"])(
     "verifies the server everywhere else: %s",
@@ -39,7 +42,9 @@ describe("connectionUrl", () => {
   });
 
   test("takes the host of the settings unless another is given", () => {
-    expect(new URL(connectionUrl(sampleTopology("network: {host: nas.lan}"), login, "direct")).hostname).toBe("nas.lan");
+    expect(new URL(connectionUrl(sampleTopology("network: {host: nas.lan}"), login, "direct")).hostname).toBe(
+      "nas.lan",
+    );
   });
 
   test("puts an IPv6 address into brackets", () => {
@@ -48,14 +53,19 @@ describe("connectionUrl", () => {
 
   test("gives every special character back to whoever reads the URL", () => {
     fc.assert(
-      fc.property(fc.string({ minLength: 1 }), fc.string({ minLength: 1 }), fc.string({ minLength: 1 }), (user, password, database) => {
-        const url = new URL(connectionUrl(topology, { user, password, database }, "pooled", "nas.lan"));
-        expect(decodeURIComponent(url.username)).toBe(user);
-        expect(decodeURIComponent(url.password)).toBe(password);
-        if (database !== "." && database !== "..") expect(decodeURIComponent(url.pathname.slice(1))).toBe(database);
-        expect(url.hostname).toBe("nas.lan");
-        expect(url.searchParams.get("sslmode")).toBe("verify-full");
-      }),
+      fc.property(
+        fc.string({ minLength: 1 }),
+        fc.string({ minLength: 1 }),
+        fc.string({ minLength: 1 }),
+        (user, password, database) => {
+          const url = new URL(connectionUrl(topology, { user, password, database }, "pooled", "nas.lan"));
+          expect(decodeURIComponent(url.username)).toBe(user);
+          expect(decodeURIComponent(url.password)).toBe(password);
+          if (database !== "." && database !== "..") expect(decodeURIComponent(url.pathname.slice(1))).toBe(database);
+          expect(url.hostname).toBe("nas.lan");
+          expect(url.searchParams.get("sslmode")).toBe("verify-full");
+        },
+      ),
     );
   });
 

@@ -96,7 +96,14 @@ describe("interpolateAll", () => {
   });
 
   test("gives a number or a yes where YAML would have read one", () => {
-    const document = { port: "${PORT}", big: "${PORT}${PORT}", use: "${YES}", text: "${SET}", plain: "1000", zip: "0${PORT}" };
+    const document = {
+      port: "${PORT}",
+      big: "${PORT}${PORT}",
+      use: "${YES}",
+      text: "${SET}",
+      plain: "1000",
+      zip: "0${PORT}",
+    };
     expect(interpolateAll(document, lookup)).toEqual({
       port: 1000,
       big: 10001000,

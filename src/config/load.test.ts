@@ -60,7 +60,10 @@ describe("the layers", () => {
   });
 
   test("lists replace", () => {
-    const { settings } = load({ yaml: "network: {listen: [10.0.0.1, 10.0.0.2]}", overlay: "network: {listen: [10.0.0.3]}" });
+    const { settings } = load({
+      yaml: "network: {listen: [10.0.0.1, 10.0.0.2]}",
+      overlay: "network: {listen: [10.0.0.3]}",
+    });
     expect(settings.network.listen).toEqual(["10.0.0.3"]);
   });
 
@@ -74,7 +77,9 @@ describe("the layers", () => {
   });
 
   test("a flag that was not given changes nothing", () => {
-    expect(load({ yaml: "network: {port_offset: 5}", flags: { "network.port_offset": undefined } }).settings).toMatchObject({
+    expect(
+      load({ yaml: "network: {port_offset: 5}", flags: { "network.port_offset": undefined } }).settings,
+    ).toMatchObject({
       network: { port_offset: 5 },
     });
   });
@@ -113,7 +118,13 @@ describe("the environment", () => {
   });
 
   test("what is no setting is left alone: where the home is, a test's crash point, anybody else's variables", () => {
-    const env = { HOMELAB_HOME: "/srv", HOMELAB_ENV: "prod", HOMELAB_CRASH_AT: "x", PATH: "/bin", POSTGRES_PASSWORD: "p" };
+    const env = {
+      HOMELAB_HOME: "/srv",
+      HOMELAB_ENV: "prod",
+      HOMELAB_CRASH_AT: "x",
+      PATH: "/bin",
+      POSTGRES_PASSWORD: "p",
+    };
     expect(load({ env })).toEqual(load());
   });
 
@@ -188,7 +199,10 @@ describe("what does not hold", () => {
   });
 
   function bomb(): string {
-    const levels = Array.from({ length: 12 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`).join(", ")}]`);
+    const levels = Array.from(
+      { length: 12 },
+      (_, i) => `a${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`).join(", ")}]`,
+    );
     return ["a0: &a0 [x]", ...levels].join("\n");
   }
 });
@@ -227,7 +241,9 @@ describe("keys that mean something to JavaScript", () => {
     const path = fc.array(fc.constantFrom(...KEYS, "network", "postgres", "extra"), { minLength: 1, maxLength: 4 });
     fc.assert(
       fc.property(path, (keys) => {
-        const yaml = JSON.stringify(keys.toReversed().reduce<unknown>((inner, key) => Object.fromEntries([[key, inner]]), { polluted: 1 }));
+        const yaml = JSON.stringify(
+          keys.toReversed().reduce<unknown>((inner, key) => Object.fromEntries([[key, inner]]), { polluted: 1 }),
+        );
         for (const input of [{ yaml }, { overlay: yaml }, { flags: { [[...keys, "polluted"].join(".")]: 1 } }])
           try {
             load(input);

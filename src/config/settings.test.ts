@@ -17,7 +17,9 @@ test("the schema for editors describes every setting, and forbids unknown ones",
   const undescribed: string[] = [];
   const walk = (schema: Record<string, unknown>, path: string): void => {
     if (path && schema["type"] === "object" && schema["properties"]) expect(schema["additionalProperties"]).toBe(false);
-    for (const [name, child] of Object.entries((schema["properties"] ?? {}) as Record<string, Record<string, unknown>>)) {
+    for (const [name, child] of Object.entries(
+      (schema["properties"] ?? {}) as Record<string, Record<string, unknown>>,
+    )) {
       const at = path ? `${path}.${name}` : name;
       if (child["properties"]) walk(child, at);
       else if (!child["description"]) undescribed.push(at);

@@ -14,7 +14,12 @@ const duration = (value: string, help: string) =>
 const plainValue = z.union([
   z.boolean(),
   z.number(),
-  z.string().regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029'"\\;#]*$/, "expected one line without quotes, backslashes, ; and #"),
+  z
+    .string()
+    .regex(
+      /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029'"\\;#]*$/,
+      "expected one line without quotes, backslashes, ; and #",
+    ),
 ]);
 
 const extra = (help: string) =>

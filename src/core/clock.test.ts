@@ -15,7 +15,12 @@ describe("waitUntil", () => {
   );
 
   test("gives up after its time, and says what was waited for and why it is not so", async () => {
-    const wait = { timeout: 0.03, every: 5, what: "PostgreSQL answers", why: async () => "Its log ends with: no space" };
+    const wait = {
+      timeout: 0.03,
+      every: 5,
+      what: "PostgreSQL answers",
+      why: async () => "Its log ends with: no space",
+    };
     await expect(waitUntil(async () => undefined, wait)).rejects.toMatchObject({
       code: "deadline_passed",
       message: "PostgreSQL answers: not so after 0.03 s. Its log ends with: no space",

@@ -51,8 +51,9 @@ describe("scramVerifier", () => {
     expect(await scramVerifier("pencil")).not.toBe(await scramVerifier("pencil"));
   });
 
-  test.each(["", "pässword", "tab\there", "newline\n", "zero\u0000"])("refuses %j, which SASLprep would change", (bad) =>
-    expect(scramVerifier(bad)).rejects.toThrow(RangeError),
+  test.each(["", "pässword", "tab\there", "newline\n", "zero\u0000"])(
+    "refuses %j, which SASLprep would change",
+    (bad) => expect(scramVerifier(bad)).rejects.toThrow(RangeError),
   );
 });
 
@@ -63,7 +64,8 @@ describe("verifies", () => {
     expect(await verifies("correct  horse", verifier)).toBe(false);
   });
 
-  test.each([null, "", "md5abcdef", "SCRAM-SHA-1$4096:AAAA$AAAA:AAAA"])("says no to the stored value %j", async (stored) =>
-    expect(await verifies("x", stored)).toBe(false),
+  test.each([null, "", "md5abcdef", "SCRAM-SHA-1$4096:AAAA$AAAA:AAAA"])(
+    "says no to the stored value %j",
+    async (stored) => expect(await verifies("x", stored)).toBe(false),
   );
 });

@@ -29,11 +29,27 @@ describe("printable", () => {
 
   test("answers one line without control or direction characters, whatever it is given", () => {
     const nasty = fc.string({
-      unit: fc.constantFrom("a", "\n", "\r", "\u001b", "[", "]", "3", "1", "m", ";", "\u009b", "\u202e", "\u2069", "\u061c"),
+      unit: fc.constantFrom(
+        "a",
+        "\n",
+        "\r",
+        "\u001b",
+        "[",
+        "]",
+        "3",
+        "1",
+        "m",
+        ";",
+        "\u009b",
+        "\u202e",
+        "\u2069",
+        "\u061c",
+      ),
     });
     fc.assert(
-      fc.property(fc.oneof(nasty, fc.string({ unit: "binary" })), (text) =>
-        void expect(printable(text)).not.toMatch(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u),
+      fc.property(
+        fc.oneof(nasty, fc.string({ unit: "binary" })),
+        (text) => void expect(printable(text)).not.toMatch(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u),
       ),
     );
   });

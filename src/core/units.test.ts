@@ -17,7 +17,9 @@ describe("formatBytes", () => {
   ])("writes %d as %s", (bytes, text) => expect(formatBytes(bytes)).toBe(text));
 
   test("never writes a thousand of a unit that has a larger one", () => {
-    fc.assert(fc.property(fc.integer({ min: 0, max: 9e14 }), (n) => void expect(formatBytes(n)).toMatch(/^\d{1,3}(\.\d)? /)));
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 9e14 }), (n) => void expect(formatBytes(n)).toMatch(/^\d{1,3}(\.\d)? /)),
+    );
   });
 });
 

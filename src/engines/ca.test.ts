@@ -28,7 +28,9 @@ describe("the authority", () => {
 
   test("is another one each time", async () => {
     const other = await makeAuthority("homelab", NOW);
-    expect(new X509Certificate(other.certificate).serialNumber).not.toBe(new X509Certificate(authority.certificate).serialNumber);
+    expect(new X509Certificate(other.certificate).serialNumber).not.toBe(
+      new X509Certificate(authority.certificate).serialNumber,
+    );
     expect(other.key).not.toBe(authority.key);
   });
 });

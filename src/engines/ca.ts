@@ -1,6 +1,7 @@
 import "reflect-metadata";
 import { createPrivateKey, randomBytes, webcrypto, X509Certificate as NodeCertificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+import { RENEW_DAYS } from "./certificate-dates.ts";
 
 x509.cryptoProvider.set(webcrypto as unknown as typeof globalThis.crypto);
 
@@ -11,7 +12,6 @@ const DAY = 86_400_000;
 const CA_DAYS = 3650;
 /** A node's certificate is renewed by the next converge once less than RENEW_DAYS are left. */
 const NODE_DAYS = 397;
-const RENEW_DAYS = 30;
 
 /** A certificate and its key, both PEM. */
 export interface CertificatePair {

@@ -37,6 +37,13 @@ export async function installProgram(program: Program, appFolder: string): Promi
   return installed;
 }
 
+/** Removes the builds that nobody runs any more. */
+export async function removeOldBuilds(appFolder: string, used: string[]): Promise<void> {
+  for (const name of await readdir(appFolder)) {
+    if (!used.includes(name)) await rm(join(appFolder, name), { recursive: true, force: true });
+  }
+}
+
 /** Node is 120 MB: a link where the file system and its rules allow one. */
 async function linkOrCopy(from: string, to: string): Promise<void> {
   await link(from, to).catch(() => copyFile(from, to, constants.COPYFILE_FICLONE));

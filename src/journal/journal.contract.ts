@@ -269,7 +269,15 @@ function entries(): void {
     const empty = { barrier: false, output: null, says: null };
     expect(await second.entries(own.runId)).toEqual([
       { ...empty, seq: 1, at: new Date(now - 2000).toISOString(), step: "a", event: "started" },
-      { ...empty, seq: 2, at: new Date(now).toISOString(), step: "a", event: "done", says: "made\nit", output: { rows: [1] } },
+      {
+        ...empty,
+        seq: 2,
+        at: new Date(now).toISOString(),
+        step: "a",
+        event: "done",
+        says: "made\nit",
+        output: { rows: [1] },
+      },
       { ...empty, seq: 3, at: new Date(now).toISOString(), step: "b", event: "done", barrier: true },
     ]);
     expect((await second.entries(own.runId, 2)).map(({ seq }) => seq)).toEqual([3]);
@@ -318,7 +326,8 @@ function lists(): void {
 
   test("can be asked for a state, an operation, or both", async () => {
     const ids = await fill();
-    const found = async (filter: Parameters<Journal["list"]>[0]) => (await second.list(filter)).map(({ id }) => ids.indexOf(id));
+    const found = async (filter: Parameters<Journal["list"]>[0]) =>
+      (await second.list(filter)).map(({ id }) => ids.indexOf(id));
     expect(await found({ state: "running" })).toEqual([5, 4]);
     expect(await found({ state: "completed" })).toEqual([1, 0]);
     expect(await found({ operation: "test.odd" })).toEqual([5, 3, 1]);
@@ -351,21 +360,24 @@ function lists(): void {
 }
 
 function ends(): void {
-  test.each(["completed", "failed", "refused", "cancelled"] as const)("as %s is kept, with all that belongs to it", async (state) => {
-    const own = await claim(first);
-    await first.append(own, { step: "a", event: "started" });
-    wait(5);
-    const error = { code: "step_failed" as const, message: "no", hint: "Try again." };
-    await first.finish(own, state, state === "completed" ? { result: { url: "x" } } : { error });
-    expect(await second.get(own.runId)).toMatchObject({
-      state,
-      finishedAt: new Date(now).toISOString(),
-      currentStep: null,
-      progress: null,
-      result: state === "completed" ? { url: "x" } : null,
-      error: state === "completed" ? null : error,
-    });
-  });
+  test.each(["completed", "failed", "refused", "cancelled"] as const)(
+    "as %s is kept, with all that belongs to it",
+    async (state) => {
+      const own = await claim(first);
+      await first.append(own, { step: "a", event: "started" });
+      wait(5);
+      const error = { code: "step_failed" as const, message: "no", hint: "Try again." };
+      await first.finish(own, state, state === "completed" ? { result: { url: "x" } } : { error });
+      expect(await second.get(own.runId)).toMatchObject({
+        state,
+        finishedAt: new Date(now).toISOString(),
+        currentStep: null,
+        progress: null,
+        result: state === "completed" ? { url: "x" } : null,
+        error: state === "completed" ? null : error,
+      });
+    },
+  );
 
   test("gives the locks back", async () => {
     const own = await claim(first, { locks: ["cluster/a", "cluster/b"] });

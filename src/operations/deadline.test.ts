@@ -8,7 +8,10 @@ describe("startDeadline", () => {
   test("aborts with the step's name when its time is up", async () => {
     const deadline = startDeadline("copy", 0.03, never);
     await sleep(100);
-    expect(deadline.signal.reason).toMatchObject({ code: "deadline_passed", message: "copy made no progress for 0.03 s" });
+    expect(deadline.signal.reason).toMatchObject({
+      code: "deadline_passed",
+      message: "copy made no progress for 0.03 s",
+    });
   });
 
   test("counts anew from each extension", async () => {

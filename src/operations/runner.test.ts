@@ -51,7 +51,8 @@ describe("what is asked for", () => {
   });
 
   test("is refused by a guard before the first change: with its own error, and nothing but that in the journal", async () => {
-    const guard = async () => Promise.reject(new HomelabError("database_exists", "it exists", { hint: "Choose another." }));
+    const guard = async () =>
+      Promise.reject(new HomelabError("database_exists", "it exists", { hint: "Choose another." }));
     const { runner, journal } = bench.process([testOperation([world.step("a")], { guards: [async () => {}, guard] })]);
     await expect(runner.start("test.do", {}, CALLER)).rejects.toMatchObject({
       code: "database_exists",
@@ -65,8 +66,14 @@ describe("what is asked for", () => {
   });
 
   test("keeps who asked, and answers what the operation answers", async () => {
-    const finished = await start(testOperation([world.step("a")], { result: async ({ input }) => ({ of: input.name ?? null }) }), { name: "x" });
-    expect(finished).toMatchObject({ result: { of: "x" }, run: { caller: "test", state: "completed", input: { name: "x" } } });
+    const finished = await start(
+      testOperation([world.step("a")], { result: async ({ input }) => ({ of: input.name ?? null }) }),
+      { name: "x" },
+    );
+    expect(finished).toMatchObject({
+      result: { of: "x" },
+      run: { caller: "test", state: "completed", input: { name: "x" } },
+    });
   });
 });
 
@@ -89,18 +96,24 @@ describe("the same asked for twice", () => {
     const { step, open, reached } = gate("a");
     const fails = world.step("b", { run: async () => Promise.reject(new HomelabError("step_failed", "no luck")) });
     const operation = testOperation([step, fails]);
-    const both = [start(operation), reached().then(() => start(operation))].map((started) => started.catch((error: unknown) => error));
+    const both = [start(operation), reached().then(() => start(operation))].map((started) =>
+      started.catch((error: unknown) => error),
+    );
     await reached();
     await sleep(60);
     open();
-    for (const error of await Promise.all(both)) expect(error).toMatchObject({ code: "step_failed", message: "no luck" });
+    for (const error of await Promise.all(both))
+      expect(error).toMatchObject({ code: "step_failed", message: "no luck" });
   });
 
   test("is gone on with by the second when the first dies", async () => {
     const { step, open, reached } = gate("a");
     const first = bench.process([testOperation([step])], { onCrashPoint: () => new Promise(() => {}) });
     void first.runner.start("test.do", {}, CALLER);
-    await waitUntil(async () => (await first.journal.list())[0]?.currentStep === "a", { timeout: 10, what: "it began" });
+    await waitUntil(async () => (await first.journal.list())[0]?.currentStep === "a", {
+      timeout: 10,
+      what: "it began",
+    });
     const second = start(testOperation([step]));
     await sleep(60);
     first.die();
@@ -149,7 +162,10 @@ describe("a lock", () => {
   });
 
   test("of a dead run that fails is freed as well, and the failure is not the next one's", async () => {
-    const dead = testOperation([world.step("a"), world.step("b", { run: async () => Promise.reject(new Error("no luck")) })]);
+    const dead = testOperation([
+      world.step("a"),
+      world.step("b", { run: async () => Promise.reject(new Error("no luck")) }),
+    ]);
     await bench.dieAt(dead, { step: "b", moment: "before-effect" });
     const { runner, journal } = bench.process([dead, other([world.step("c")])]);
     await expect(runner.start("test.other", {}, CALLER)).resolves.toMatchObject({ result: "all done" });
@@ -277,8 +293,16 @@ describe("a run that another version began", () => {
   const before = () => testOperation([world.step("a"), world.step("cut", { barrier: true }), world.step("b")]);
   const after: [string, () => AnyOperation[]][] = [
     ["with a step that is gone", () => [testOperation([world.step("a"), world.step("b")])]],
-    ["with a step more", () => [testOperation([world.step("a"), world.step("cut", { barrier: true }), world.step("new"), world.step("b")])]],
-    ["with another order", () => [testOperation([world.step("b"), world.step("cut", { barrier: true }), world.step("a")])]],
+    [
+      "with a step more",
+      () => [
+        testOperation([world.step("a"), world.step("cut", { barrier: true }), world.step("new"), world.step("b")]),
+      ],
+    ],
+    [
+      "with another order",
+      () => [testOperation([world.step("b"), world.step("cut", { barrier: true }), world.step("a")])],
+    ],
     ["as an operation that is gone", () => []],
   ];
 

@@ -148,17 +148,22 @@ export class Runner {
       return { operation, input: this.parse(operation, run.input) };
     } catch (cause) {
       if (isStepsUnknown(cause)) throw cause;
-      throw new HomelabError("steps_unknown", `${run.operation} is not known here as it was begun: ${errorMessage(cause)}`, {
-        hint: "Finish it with the version that began it, or cancel it: homelab op cancel <id>.",
-        cause,
-      });
+      throw new HomelabError(
+        "steps_unknown",
+        `${run.operation} is not known here as it was begun: ${errorMessage(cause)}`,
+        {
+          hint: "Finish it with the version that began it, or cancel it: homelab op cancel <id>.",
+          cause,
+        },
+      );
     }
   }
 
   /** Nothing is run and nothing taken back, since the journal would be misread; it ends only when that was asked for. */
   async #leaveAsItIs(run: Run, claim: Claim, error: unknown): Promise<void> {
     const { journal } = this.#options;
-    if ((await this.#get(run.id))?.cancelRequested) await journal.finish(claim, "cancelled", { error: errorRecord(error) });
+    if ((await this.#get(run.id))?.cancelRequested)
+      await journal.finish(claim, "cancelled", { error: errorRecord(error) });
     else await journal.release(claim);
   }
 

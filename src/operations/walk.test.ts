@@ -84,7 +84,9 @@ describe("at the end", () => {
 
 describe("a bracket", () => {
   test("is entered before its steps and left after them", async () => {
-    const { entries } = await run(testOperation([world.bracket("paused", [world.step("a"), world.step("b")]), world.step("c")]));
+    const { entries } = await run(
+      testOperation([world.bracket("paused", [world.step("a"), world.step("b")]), world.step("c")]),
+    );
     expect(world.done).toEqual(["enter paused", "a", "b", "exit paused", "c"]);
     expect(entries.filter((entry) => entry.startsWith("paused"))).toEqual(["paused entered", "paused left"]);
   });
@@ -103,14 +105,19 @@ describe("a bracket", () => {
   });
 
   test("is left when a step inside fails, before anything is taken back", async () => {
-    const { run: kept } = await run(testOperation([world.bracket("paused", [world.step("a"), world.step("b", { run: fails })])]));
+    const { run: kept } = await run(
+      testOperation([world.bracket("paused", [world.step("a"), world.step("b", { run: fails })])]),
+    );
     expect(kept).toMatchObject({ state: "failed", error: { message: "no luck" } });
     expect(world.done).toEqual(["enter paused", "a", "exit paused", "undo b", "undo a"]);
     expect(world.facts.has("paused")).toBe(false);
   });
 
   test("is left when it could not be entered whole", async () => {
-    const bracket = { ...world.bracket("paused", [world.step("a")]), enter: async () => (world.facts.add("paused"), fails()) };
+    const bracket = {
+      ...world.bracket("paused", [world.step("a")]),
+      enter: async () => (world.facts.add("paused"), fails()),
+    };
     expect((await run(testOperation([bracket]))).run.state).toBe("failed");
     expect(world.facts.has("paused")).toBe(false);
   });
@@ -179,7 +186,9 @@ describe("a barrier", () => {
     await bench.dieAt(operation, { step: "b", moment: "after-effect" });
     world.facts.delete("a");
     await run(operation);
-    expect(world.done).toEqual(["enter paused", "a", "cut", "b", "exit paused"].toSorted((x, y) => order(x) - order(y)));
+    expect(world.done).toEqual(
+      ["enter paused", "a", "cut", "b", "exit paused"].toSorted((x, y) => order(x) - order(y)),
+    );
     expect(world.facts.has("paused")).toBe(false);
   });
 
@@ -189,7 +198,15 @@ describe("a barrier", () => {
 describe("what failed is taken back", () => {
   test("in reverse order, and only what this run touched", async () => {
     world.facts.add("b");
-    const { entries } = await run(testOperation([world.step("a"), world.step("b"), world.step("c"), world.step("d", { run: fails }), world.step("e")]));
+    const { entries } = await run(
+      testOperation([
+        world.step("a"),
+        world.step("b"),
+        world.step("c"),
+        world.step("d", { run: fails }),
+        world.step("e"),
+      ]),
+    );
     expect(world.done).toEqual(["a", "c", "undo d", "undo c", "undo a"]);
     expect([...world.facts]).toEqual(["b"]);
     expect(entries.slice(-3)).toEqual(["d undone", "c undone", "a undone"]);
@@ -257,7 +274,9 @@ describe("a deadline", () => {
   });
 
   test("holds for checks too", async () => {
-    const { finished } = await run(testOperation([world.step("a", { deadline: 0.1, check: () => new Promise(() => {}) })]));
+    const { finished } = await run(
+      testOperation([world.step("a", { deadline: 0.1, check: () => new Promise(() => {}) })]),
+    );
     expect(finished).toMatchObject({ code: "deadline_passed" });
   });
 });
@@ -276,12 +295,11 @@ describe("progress", () => {
         },
       }),
     ]);
-    const { runner, journal } = bench.process([operation], { onProgress: (_run, step, progress) => shown.push([step, progress]) });
+    const { runner, journal } = bench.process([operation], {
+      onProgress: (_run, step, progress) => shown.push([step, progress]),
+    });
     await runner.start("test.do", {}, { caller: "test" });
-    expect(shown).toEqual([
-      ["copy", { done: 1, total: 4, unit: "bytes" }],
-      { done: 1, total: 4, unit: "bytes" },
-    ]);
+    expect(shown).toEqual([["copy", { done: 1, total: 4, unit: "bytes" }], { done: 1, total: 4, unit: "bytes" }]);
   });
 });
 
@@ -290,7 +308,11 @@ describe("dying at every moment, and going on", () => {
     "plain steps": () => [world.step("a"), world.step("b"), world.step("c")],
     "a bracket": () => [world.step("a"), world.bracket("paused", [world.step("b"), world.step("c")]), world.step("d")],
     "a barrier": () => [world.step("a"), world.step("cut", { barrier: true }), world.step("c")],
-    "both": () => [world.step("a"), world.bracket("paused", [world.step("b"), world.step("cut", { barrier: true })]), world.step("d")],
+    both: () => [
+      world.step("a"),
+      world.bracket("paused", [world.step("b"), world.step("cut", { barrier: true })]),
+      world.step("d"),
+    ],
   };
 
   test.each(Object.keys(shapes) as (keyof typeof shapes)[])("reaches the same end with %s", async (shape) => {

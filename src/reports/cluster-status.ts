@@ -31,8 +31,8 @@ export interface ClusterStatus {
   postgres_version: string;
   home: string;
   services: ServiceStatus[];
-  /** Null while PostgreSQL does not answer. */
-  databases: { count: number; size_bytes: number } | null;
+  /** Null while PostgreSQL does not answer; the size, until the sampler has seen one of them. */
+  databases: { count: number; size_bytes: number | null } | null;
   disk_free_bytes: number;
   events: AgentEvent[];
 }
@@ -52,15 +52,16 @@ export async function clusterStatus(site: Site): Promise<ClusterStatus> {
     service(site, "pgbouncer", pgbouncerHealth(topology, "pgbouncer"), [ports.pooled]),
     service(site, "pgbouncer-ro", pgbouncerHealth(topology, "pgbouncer-ro"), [ports.pooled_read_only]),
   ]);
-  const running = services.some((entry) => entry.pid !== null);
+  const stopped = services.every((entry) => entry.pid === null) && (await exists(paths.bootstrapped));
   return {
     cluster: topology.scope,
     state: worstState(services.map((entry) => entry.state)),
-    stopped: !running && (await exists(paths.bootstrapped)),
+    stopped,
     node: topology.node.name,
     postgres_version: formatVersion(topology.versions.postgresql),
     home: paths.root,
-    services,
+    // Why none of them answers is no riddle then.
+    services: stopped ? services.map((entry) => ({ ...entry, says: "stopped" })) : services,
     databases,
     disk_free_bytes: freeBytes(paths.root),
     events: agent?.state.events.slice(-5) ?? [],
@@ -90,7 +91,9 @@ async function service(
 async function countDatabases(site: Site): Promise<ClusterStatus["databases"]> {
   try {
     const list = await databaseList(site);
-    return { count: list.length, size_bytes: list.reduce((sum, row) => sum + (row.size_bytes ?? 0), 0) };
+    const sizes = list.map((row) => row.size_bytes).filter((bytes) => bytes !== null);
+    const known = sizes.length > 0 || list.length === 0;
+    return { count: list.length, size_bytes: known ? sizes.reduce((sum, bytes) => sum + bytes, 0) : null };
   } catch {
     return null;
   }

@@ -12,7 +12,15 @@ const DATABASES = ["shop", "blog-2", "$(touch x)", "a b", "`id`", "x;y", "-rf", 
 /** A context whose server has these databases, as its catalog would answer. */
 function contextOf(databases: string[]): { context: Context; lines: string[] } {
   const lines: string[] = [];
-  const rows = databases.map((name, i) => ({ name, oid: String(i), owner: "x", connections: 0, allows: true, connection_limit: -1, is_template: false }));
+  const rows = databases.map((name, i) => ({
+    name,
+    oid: String(i),
+    owner: "x",
+    connections: 0,
+    allows: true,
+    connection_limit: -1,
+    is_template: false,
+  }));
   const session = { query: async (sql: string) => (sql.includes("pg_database") ? rows : ([] as DatabaseRow[])) };
   const site = { topology: { paths: homePaths("/nowhere") }, postgres: async () => ({ monitor: async () => session }) };
   const out = { isTerminal: false, line: (text: string) => void lines.push(text), json: () => {}, note: () => {} };
@@ -81,7 +89,10 @@ describe("the scripts", () => {
     expect([exitCode, stderr]).toEqual([0, ""]);
   });
 
-  test.each(["powershell", "", "toString", "__proto__"])("for %j there is none, and the error says which there are", async (shell) => {
-    await expect(script(shell)).rejects.toMatchObject({ code: "usage", hint: "There is one for bash, zsh, fish." });
-  });
+  test.each(["powershell", "", "toString", "__proto__"])(
+    "for %j there is none, and the error says which there are",
+    async (shell) => {
+      await expect(script(shell)).rejects.toMatchObject({ code: "usage", hint: "There is one for bash, zsh, fish." });
+    },
+  );
 });

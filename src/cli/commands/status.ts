@@ -23,7 +23,7 @@ function print({ out }: Context, report: ClusterStatus): void {
     `${paint("bold", report.cluster)} · PostgreSQL ${report.postgres_version} · ${paint(stateColour[report.state], headline)}`,
   );
   const databases = report.databases
-    ? `${report.databases.count} ${report.databases.count === 1 ? "database" : "databases"}, ${formatBytes(report.databases.size_bytes)}`
+    ? `${report.databases.count} ${report.databases.count === 1 ? "database" : "databases"}${sizeOf(report.databases.size_bytes)}`
     : "databases out of reach";
   out.line(`${databases} · ${formatBytes(report.disk_free_bytes)} free · ${report.home}`);
   out.line("");
@@ -38,3 +38,6 @@ function print({ out }: Context, report: ClusterStatus): void {
     out.note(paint("dim", `${event.at}  ${event.service} ${printable(event.says)}`, process.stderr));
   if (report.stopped) out.note("homelab up starts it.");
 }
+
+/** Sizes come from the sampler: before its first round there is none to show. */
+const sizeOf = (bytes: number | null): string => (bytes === null ? "" : `, ${formatBytes(bytes)}`);

@@ -60,12 +60,17 @@ describe("haproxy.cfg", () => {
     expect(renderHaproxy(sampleTopology()).content).not.toMatch(/\bcheck\b|option httpchk/);
   });
 
-  test.each(["a b", "x\nbackend evil", "-V", "#", "nas mode http"])("takes the machine's name %j as one word", (hostname) => {
-    const sane = [...read(sampleTopology()).keys()];
-    const topology = sampleTopology("", { hostname });
-    expect([...read(topology).keys()]).toEqual(sane);
-    expect(read(topology).get("listen direct")!.filter((line) => line.startsWith("server "))).toEqual([
-      expect.stringMatching(/^server [a-z0-9-]+ 127\.0\.0\.1:5431$/),
-    ]);
-  });
+  test.each(["a b", "x\nbackend evil", "-V", "#", "nas mode http"])(
+    "takes the machine's name %j as one word",
+    (hostname) => {
+      const sane = [...read(sampleTopology()).keys()];
+      const topology = sampleTopology("", { hostname });
+      expect([...read(topology).keys()]).toEqual(sane);
+      expect(
+        read(topology)
+          .get("listen direct")!
+          .filter((line) => line.startsWith("server ")),
+      ).toEqual([expect.stringMatching(/^server [a-z0-9-]+ 127\.0\.0\.1:5431$/)]);
+    },
+  );
 });

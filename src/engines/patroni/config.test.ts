@@ -72,7 +72,8 @@ describe("patroni.yml", () => {
   });
 
   test("forces TLS, its socket and its logs, whatever the user's settings say", () => {
-    const yaml = "postgres: {extra: {ssl: false, unix_socket_permissions: '0777', log_directory: /tmp, ssl_min_protocol_version: TLSv1}}";
+    const yaml =
+      "postgres: {extra: {ssl: false, unix_socket_permissions: '0777', log_directory: /tmp, ssl_min_protocol_version: TLSv1}}";
     expect(read(render(sampleTopology(yaml))).postgresql.parameters).toMatchObject({
       unix_socket_permissions: "0700",
       log_directory: "/srv/homelab/logs",
@@ -84,7 +85,10 @@ describe("patroni.yml", () => {
 
 describe("who may log in", () => {
   const ipv6 = severalNodes(sampleTopology());
-  const topologies = [...Object.values(goldenCases), { ...ipv6, nodes: [...ipv6.nodes, { name: "six", address: "fd00::7" }] }];
+  const topologies = [
+    ...Object.values(goldenCases),
+    { ...ipv6, nodes: [...ipv6.nodes, { name: "six", address: "fd00::7" }] },
+  ];
   const lines = (topology: Topology) => pgHba(topology).map((line) => line.split(/\s+/));
 
   test("nobody without a password: no line says trust", () => {
@@ -102,9 +106,13 @@ describe("who may log in", () => {
   test("the superuser, the rewinder and the replicator not from the network: their reject stands before the line for all", () => {
     for (const topology of topologies) {
       const all = lines(topology);
-      const open = all.findIndex(([type, database, user]) => type === "hostssl" && database === "all" && user === "all");
+      const open = all.findIndex(
+        ([type, database, user]) => type === "hostssl" && database === "all" && user === "all",
+      );
       for (const role of ["postgres", "rewind", "replicator"]) {
-        const reject = all.findIndex(([type, , user, , method]) => type === "host" && user === role && method === "reject");
+        const reject = all.findIndex(
+          ([type, , user, , method]) => type === "host" && user === role && method === "reject",
+        );
         expect(reject).toBeGreaterThanOrEqual(0);
         expect(reject).toBeLessThan(open);
       }

@@ -66,7 +66,9 @@ describe("the poolers' files", () => {
   });
 
   test("ask for what this version can do, and for nothing more", () => {
-    const [older, newer] = [read(goldenCases["debian12"]!), read(goldenCases["debian13"]!)].map((ini) => ini.get("pgbouncer")!);
+    const [older, newer] = [read(goldenCases["debian12"]!), read(goldenCases["debian13"]!)].map((ini) =>
+      ini.get("pgbouncer")!,
+    );
     for (const key of ["auth_dbname", "max_prepared_statements"]) {
       expect(older!.has(key)).toBe(false);
       expect(newer!.has(key)).toBe(true);
@@ -74,7 +76,8 @@ describe("the poolers' files", () => {
   });
 
   test("take the user's settings over ours, but for the forced ones", () => {
-    const yaml = "pgbouncer: {extra: {server_idle_timeout: 5, pool_mode: session, auth_type: trust, admin_users: evil}}";
+    const yaml =
+      "pgbouncer: {extra: {server_idle_timeout: 5, pool_mode: session, auth_type: trust, admin_users: evil}}";
     const settings = read(sampleTopology(yaml)).get("pgbouncer")!;
     expect(settings.get("server_idle_timeout")).toBe("5");
     expect(settings.get("pool_mode")).toBe("transaction");
@@ -84,7 +87,9 @@ describe("the poolers' files", () => {
 
   test("have each setting once, so that none is decided by its place", () => {
     for (const topology of Object.values(goldenCases)) {
-      const lines = named(topology, "/pgbouncer.ini").split("\n").filter((line) => line.includes(" = "));
+      const lines = named(topology, "/pgbouncer.ini")
+        .split("\n")
+        .filter((line) => line.includes(" = "));
       const keys = lines.map((line) => line.split(" = ")[0]);
       expect(new Set(keys).size).toBe(keys.length);
     }
@@ -124,7 +129,9 @@ describe("a hostile value", () => {
     fc.assert(
       fc.property(text, (value) => {
         fc.pre(settingsSchema.shape.pgbouncer.safeParse({ extra: { query_timeout: value } }).success);
-        const ini = read(sampleTopology(JSON.stringify({ pgbouncer: { extra: { query_timeout: value.replaceAll("$", "$$$$") } } })));
+        const ini = read(
+          sampleTopology(JSON.stringify({ pgbouncer: { extra: { query_timeout: value.replaceAll("$", "$$$$") } } })),
+        );
         expect([...ini.keys()]).toEqual([...plain.keys()]);
         expect([...ini.get("pgbouncer")!.keys()]).toEqual([...plain.get("pgbouncer")!.keys()]);
         expect(ini.get("pgbouncer")!.get("query_timeout")).toBe(value.trim());
@@ -138,7 +145,10 @@ describe("a hostile value", () => {
       fc.property(fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 80 }), (password) => {
         const all = files(sampleTopology(), { ...sampleSecrets, pooler_stats: new Secret(password) });
         const text = [...all].find(([path]) => path.endsWith("users.txt"))![1];
-        const rows = text.split("\n").slice(0, -1).map((line) => /^"((?:[^"]|"")*)" "((?:[^"]|"")*)"$/.exec(line)!);
+        const rows = text
+          .split("\n")
+          .slice(0, -1)
+          .map((line) => /^"((?:[^"]|"")*)" "((?:[^"]|"")*)"$/.exec(line)!);
         expect(rows.map((row) => row[1])).toEqual(["pgbouncer_auth", "pgbouncer_stats"]);
         expect(rows[1]![2]!.replaceAll('""', '"')).toBe(password);
       }),
