@@ -99,7 +99,7 @@ function commandSection(command: Command, words: string): string[] {
   return [
     `## \`homelab ${[words, takes].filter(Boolean).join(" ")}\``,
     "",
-    `${sentence(command.description())}`,
+    sentence(command.description()),
     "",
     ...(command.options.length > 0 ? [...optionTable(command.options), ""] : []),
   ];
@@ -154,7 +154,7 @@ interface Schema {
 }
 
 function settingsPage(): string {
-  const rows = settingRows(settingsJsonSchema() as Schema, "");
+  const rows = settingRows(settingsJsonSchema(), "");
   return [
     generated("src/config/settings.ts"),
     "# Settings",

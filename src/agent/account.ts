@@ -1,3 +1,5 @@
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import type { HomePaths } from "../cluster/home.ts";
 import { stableStringify, type Json } from "../core/json.ts";
 import { logLine, type LogLevel } from "../core/log.ts";
@@ -23,7 +25,16 @@ export class Account {
   event(service: string, says: string, level: LogLevel = "info"): void {
     const event: AgentEvent = { at: new Date().toISOString(), service, says };
     this.#state.events = [...this.#state.events, event].slice(-KEPT_EVENTS);
-    process.stdout.write(logLine(level, service, says));
+    this.#log(logLine(level, service, says));
+  }
+
+  /** Into a file of our own, whoever started us; before there is a folder for it, to where they listen. */
+  #log(line: string): void {
+    try {
+      appendFileSync(join(this.#paths.logs, "agent.log"), line, { mode: 0o600 });
+    } catch {
+      process.stdout.write(line);
+    }
   }
 
   services(services: ServiceState[]): void {

@@ -9,7 +9,7 @@ async function oomKills(): Promise<number> {
 }
 
 /** Lines by which PostgreSQL says that one of its processes was killed from outside. */
-const KILLED = /^(\S+ \S+ \S+) .*process \(PID (\d+)\) was terminated by signal 9/gm;
+const KILLED = /^.*process \(PID (\d+)\) was terminated by signal 9/gm;
 
 /**
  * Tells a killed backend from a crash, and an out-of-memory kill from any other: PostgreSQL's log says which of its
@@ -34,6 +34,6 @@ export class OomWatch {
       kills > before
         ? "OOM: the kernel killed it for want of memory"
         : "killed by signal 9 (not by the kernel's OOM killer)";
-    return lines.map((m) => `backend ${m[2]} ${why}; PostgreSQL ended all sessions and recovered`);
+    return lines.map((m) => `backend ${m[1]} ${why}; PostgreSQL ended all sessions and recovered`);
   }
 }

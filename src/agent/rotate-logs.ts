@@ -9,7 +9,7 @@ import { remove } from "../host/files.ts";
 export async function rotateLogs(folder: string, maxBytes: number, keep: number): Promise<string[]> {
   const rotated: string[] = [];
   for (const name of await readdir(folder)) {
-    if (!name.endsWith(".log") || name.startsWith("postgres-")) continue;
+    if (!name.endsWith(".log")) continue;
     const path = join(folder, name);
     if ((await stat(path)).size < maxBytes) continue;
     await rotate(path, keep);

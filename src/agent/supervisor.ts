@@ -8,10 +8,10 @@ import { isReady } from "../host/probe.ts";
 import {
   findProcess,
   isNotedAlive,
-  pidFile,
   startProcess,
   stopLeftover,
   stopProcess,
+  wasStopped,
   type ProcessIdentity,
   type ProcessSpec,
 } from "../host/processes.ts";
@@ -107,11 +107,12 @@ export class Supervisor {
   }
 
   async #gone(watched: Watched): Promise<void> {
+    const { name } = watched.spec;
+    const meant = await wasStopped(this.#paths.run, name, watched.identity!.pid);
     watched.identity = undefined;
     watched.ready = false;
-    // Whoever stops a service on purpose takes its pid file away; a death leaves it.
-    if (await exists(pidFile(this.#paths.run, watched.spec.name))) this.#died(watched);
-    else this.#account.event(watched.spec.name, "was stopped, started again");
+    if (meant) this.#account.event(name, "was stopped, started again");
+    else this.#died(watched);
   }
 
   #died(watched: Watched): void {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { HomelabError } from "../core/errors.ts";
-import type { Context, GlobalFlags } from "./context.ts";
+import type { Context } from "./context.ts";
 
 /** What a command's own file exports: a function of the context, its arguments and its flags. */
 // Each command has other arguments; the table below is where they are put together.
@@ -20,7 +20,7 @@ function action(load: () => Promise<Handler>) {
     const own = args.slice(0, -2);
     const [{ makeContext }, handler] = await Promise.all([import("./context.ts"), load()]);
     const flags = flagsOf(command);
-    const context = makeContext(flags as GlobalFlags);
+    const context = makeContext(flags);
     try {
       await handler(context, ...own, flags);
     } finally {

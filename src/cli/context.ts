@@ -35,7 +35,7 @@ export interface Context {
 }
 
 /** Root's installation is the machine's; everybody else's is their own (XDG base directory specification). */
-export function defaultHome(env: NodeJS.ProcessEnv): string {
+function defaultHome(env: NodeJS.ProcessEnv): string {
   if (env["HOMELAB_HOME"]) return env["HOMELAB_HOME"];
   return isRoot() ? "/var/lib/homelab" : join(env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "homelab");
 }

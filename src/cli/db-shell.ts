@@ -71,5 +71,5 @@ function pinnedFor(site: Site, user: string): Record<string, string> {
 /** What psql needs to draw on this terminal. */
 function terminalVariables(): Record<string, string> {
   const names = ["TERM", "COLUMNS", "LINES", "PAGER", "PSQL_PAGER", "EDITOR", "HOME"];
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]!]] : [])));
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }

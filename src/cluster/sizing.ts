@@ -32,7 +32,7 @@ export function sizedParameters(machine: MachineSize, database: Settings["databa
 }
 
 /** Our defaults that no machine changes; the reason of each stands beside it. */
-export const defaultParameters: Parameters = {
+const defaultParameters: Parameters = {
   checkpoint_timeout: "15min",
   max_wal_size: "2GB",
   min_wal_size: "128MB",
@@ -47,7 +47,6 @@ export const defaultParameters: Parameters = {
   log_lock_waits: true,
   log_autovacuum_min_duration: "10s",
   log_temp_files: "100MB",
-  log_line_prefix: "%m [%p] %q%u@%d %a ",
   idle_session_timeout: 0,
   tcp_keepalives_idle: 30,
   tcp_keepalives_interval: 5,

@@ -3,7 +3,7 @@ import { homePaths, type HomePaths } from "./home.ts";
 import { postgresParameters, type MachineSize, type Parameters } from "./sizing.ts";
 import { poolerCapabilities, type EngineVersions, type PoolerCapabilities } from "./versions.ts";
 
-export type PortName = keyof Settings["network"]["ports"];
+type PortName = keyof Settings["network"]["ports"];
 export type Ports = Record<PortName, number>;
 
 /** A data node: a machine with a copy of the data. */

@@ -37,7 +37,11 @@ describe("parseVersion", () => {
 
   test("reads back what formatVersion writes", () => {
     const version = fc.array(fc.integer({ min: 0, max: 9999 }), { minLength: 1, maxLength: 4 });
-    fc.assert(fc.property(version, (parts) => void expect(parseVersion(formatVersion(parts))).toEqual(parts)));
+    fc.assert(
+      fc.property(version, (parts) => {
+        expect(parseVersion(formatVersion(parts))).toEqual(parts);
+      }),
+    );
     expect(formatVersion([])).toBe("unknown");
   });
 });

@@ -86,6 +86,6 @@ function offsetOf(document: Document, path: string[]): number | undefined {
 /** The settings that may stand at a path, read from the schema itself. */
 function knownKeys(path: PropertyKey[]): string[] {
   let schema = z.toJSONSchema(settingsSchema, { io: "input" }) as { properties?: Record<string, object> };
-  for (const key of path) schema = (schema.properties?.[String(key)] ?? {}) as typeof schema;
+  for (const key of path) schema = schema.properties?.[String(key)] ?? {};
   return Object.keys(schema.properties ?? {});
 }

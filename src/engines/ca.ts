@@ -3,7 +3,7 @@ import { createPrivateKey, randomBytes, webcrypto, X509Certificate as NodeCertif
 import * as x509 from "@peculiar/x509";
 import { RENEW_DAYS } from "./certificate-dates.ts";
 
-x509.cryptoProvider.set(webcrypto as unknown as typeof globalThis.crypto);
+x509.cryptoProvider.set(webcrypto);
 
 const KEY = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const DAY = 86_400_000;

@@ -9,7 +9,6 @@ export interface RenderedFile {
 
 /** The services of a node, in the order in which they are started. */
 export const serviceNames = ["etcd", "patroni", "haproxy", "pgbouncer", "pgbouncer-ro"] as const;
-export type ServiceName = (typeof serviceNames)[number];
 
 /** What stands on top of every rendered file. */
 export const GENERATED =

@@ -3,15 +3,15 @@ import { join } from "node:path";
 import type { HomePaths } from "../cluster/home.ts";
 import { printable } from "../core/text.ts";
 
-/** The log that a service writes now. PostgreSQL's own collector writes one file for each day of the week. */
+/** The log that a service writes now. PostgreSQL's own collector writes one file of JSON for each day of the week. */
 export async function currentLog(paths: HomePaths, service: string): Promise<string> {
   if (service !== "postgres") return join(paths.logs, `${service}.log`);
-  const names = (await readdir(paths.logs)).filter((name) => /^postgres-.*\.log$/.test(name));
+  const names = (await readdir(paths.logs)).filter((name) => /^postgres-.*\.json$/.test(name));
   const dated = await Promise.all(
     names.map(async (name) => ({ name, at: (await stat(join(paths.logs, name))).mtimeMs })),
   );
   const newest = dated.sort((a, b) => b.at - a.at)[0];
-  return join(paths.logs, newest?.name ?? "postgres.log");
+  return join(paths.logs, newest?.name ?? "postgres.json");
 }
 
 /** The last `bytes` of a log as text; empty when there is none. */
@@ -27,9 +27,39 @@ export async function logTail(path: string, bytes = 8192): Promise<string> {
   }
 }
 
+/** What PostgreSQL's jsonlog writes for each event (PostgreSQL manual, 20.8.4), as far as it is shown. */
+interface JsonLogEntry {
+  timestamp?: string;
+  pid?: number;
+  user?: string;
+  dbname?: string;
+  error_severity?: string;
+  message?: string;
+  detail?: string;
+  hint?: string;
+}
+
+/** A line of a log for a person: PostgreSQL's JSON as one sentence, every other line as it is. */
+export function readableLine(line: string): string {
+  if (!line.startsWith("{")) return line;
+  try {
+    const entry = JSON.parse(line) as JsonLogEntry;
+    if (entry.message === undefined || entry.timestamp === undefined) return line;
+    const who = entry.user ? ` ${entry.user}@${entry.dbname ?? ""}` : "";
+    const more = [entry.detail, entry.hint]
+      .filter(Boolean)
+      .map((text) => ` (${text})`)
+      .join("");
+    return `${entry.timestamp} [${entry.pid}]${who} ${entry.error_severity}: ${entry.message}${more}`;
+  } catch {
+    // A line that is still being written.
+    return line;
+  }
+}
+
 /** The last line of a service's log that is not empty: the first clue when it does not come up. */
 export async function lastLogLine(paths: HomePaths, service: string): Promise<string | undefined> {
   const lines = (await logTail(await currentLog(paths, service))).split("\n").filter((line) => line.trim());
   const last = lines.at(-1);
-  return last && `Its log ends with: ${printable(last.slice(0, 300))}`;
+  return last && `Its log ends with: ${printable(readableLine(last).slice(0, 300))}`;
 }

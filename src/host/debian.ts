@@ -50,7 +50,7 @@ async function apt(words: string[], onStep: (says: string) => void): Promise<voi
 /** apt asks these variables for the way out. */
 function proxyVariables(): Record<string, string> {
   const names = ["http_proxy", "https_proxy", "no_proxy"];
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]!]] : [])));
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
 /** Denies every start while packages are unpacked; somebody else's policy stays in force, and ours of a run that died is replaced. */

@@ -28,7 +28,7 @@ async function holder(): Promise<{ child: ChildProcess; answer: string }> {
   const argv = ["--disable-warning=ExperimentalWarning", "--input-type=module-typescript", "-e", script, path];
   const child = spawn(process.execPath, argv, { cwd: import.meta.dirname, stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
-  const [chunk] = (await once(child.stdout!, "data")) as [Buffer];
+  const [chunk] = (await once(child.stdout, "data")) as [Buffer];
   return { child, answer: chunk.toString().trim() };
 }
 

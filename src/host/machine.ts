@@ -63,7 +63,7 @@ export function freeBytes(path: string): number {
 }
 
 /** The machine's own addresses, without loopback and link-local ones. */
-export function ownAddresses(): string[] {
+function ownAddresses(): string[] {
   return Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
     .filter(({ internal, address }) => !internal && !address.startsWith("fe80:"))

@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { sleep } from "../core/clock.ts";
 import { readJson, readText, writeAtomic } from "./files.ts";
@@ -113,12 +112,22 @@ export async function signalProcess(runFolder: string, name: string, signal: Nod
   return true;
 }
 
-/** Asks a service to end, kills it when its grace is over, and answers once it is gone. */
+const stoppingFile = (runFolder: string, name: string): string => join(runFolder, `${name}.stopping`);
+
+/**
+ * Asks a service to end, kills it when its grace is over, and answers once it is gone. That it was meant is noted in a
+ * file of its own: the pid file belongs to whoever starts, who may write the next one in this very moment.
+ */
 export async function stopProcess(runFolder: string, name: string, stop: ProcessSpec["stop"]): Promise<void> {
   const identity = await findProcess(runFolder, name);
-  if (identity) await endProcess(identity, stop);
-  await unlink(pidFile(runFolder, name)).catch(() => {});
+  if (!identity) return;
+  await writeAtomic(stoppingFile(runFolder, name), String(identity.pid));
+  await endProcess(identity, stop);
 }
+
+/** Whether the end of this process was meant. */
+export const wasStopped = async (runFolder: string, name: string, pid: number): Promise<boolean> =>
+  (await readText(stoppingFile(runFolder, name))) === String(pid);
 
 /** Ends what a killed service left behind (a PostgreSQL whose Patroni is gone). */
 export async function stopLeftover(leaves: NonNullable<ProcessSpec["leaves"]>): Promise<void> {

@@ -83,10 +83,7 @@ describe("the file store", () => {
   });
 
   test("lets one of several processes begin the very same run, and shows it to the others", async () => {
-    await processes(
-      3,
-      `${PREAMBLE}\nnote((await begin({ the: "same" }, ["a"])).kind);\nawait sleep(1500);\nawait journal.close();`,
-    );
+    await processes(3, `${PREAMBLE}\nnote((await begin({ the: "same" }, ["a"])).kind);\nawait journal.close();`);
     const notes = (await readFile(join(root, "notes"), "utf8")).trim().split("\n");
     expect(notes.toSorted()).toEqual(["claimed", "same", "same"]);
   });

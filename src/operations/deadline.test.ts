@@ -15,9 +15,9 @@ describe("startDeadline", () => {
   });
 
   test("counts anew from each extension", async () => {
-    const deadline = startDeadline("copy", 0.4, never);
-    for (let i = 0; i < 6; i++) {
-      await sleep(100);
+    const deadline = startDeadline("copy", 0.8, never);
+    for (let i = 0; i < 5; i++) {
+      await sleep(200);
       deadline.extend();
     }
     expect(deadline.signal.aborted).toBe(false);

@@ -5,7 +5,7 @@ import type { Progress } from "../journal/journal.ts";
 import type { Site } from "../site/site.ts";
 
 /** What a step has to say when it is done: one sentence, and what later steps or the result need. Never a secret: it is stored. */
-export interface StepResult {
+interface StepResult {
   says: string;
   output?: Json;
 }

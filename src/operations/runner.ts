@@ -2,7 +2,7 @@ import { sleep } from "../core/clock.ts";
 import { errorMessage, errorRecord, HomelabError } from "../core/errors.ts";
 import { newRunId, type RunId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
-import type { Claim, Journal, Run } from "../journal/journal.ts";
+import type { Claim, Run } from "../journal/journal.ts";
 import { checkFrozenSteps } from "./history.ts";
 import { stepNames, type AnyOperation } from "./operation.ts";
 import { Walk, type WalkOptions } from "./walk.ts";

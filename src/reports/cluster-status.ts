@@ -13,7 +13,7 @@ import type { Site } from "../site/site.ts";
 import { databaseList } from "./databases.ts";
 
 /** One service on the status screen. */
-export interface ServiceStatus {
+interface ServiceStatus {
   name: string;
   state: HealthState;
   says: string;

@@ -14,7 +14,7 @@ import { freeBytes } from "../host/machine.ts";
 import type { Site } from "../site/site.ts";
 
 /** One check of the health report. */
-export interface HealthCheck extends Health {
+interface HealthCheck extends Health {
   name: string;
 }
 

@@ -4,7 +4,7 @@ import type { HomePaths } from "../cluster/home.ts";
 import { exists, readJson, remove, writeAtomic } from "../host/files.ts";
 
 /** A role and its password. */
-export interface Credential {
+interface Credential {
   user: string;
   password: string;
 }

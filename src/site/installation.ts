@@ -35,7 +35,7 @@ export const writeInstallation = (paths: HomePaths, installation: Installation):
   writeAtomic(installationPath(paths), `${JSON.stringify(installation, null, 1)}\n`);
 
 /** @throws HomelabError `not_installed` when there is nothing under this home. */
-export async function requireInstallation(paths: HomePaths): Promise<Installation> {
+async function requireInstallation(paths: HomePaths): Promise<Installation> {
   const installation = await readInstallation(paths).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EACCES") throw error;
     throw new HomelabError("not_allowed", `${paths.root} belongs to another user`, {
@@ -49,7 +49,7 @@ export async function requireInstallation(paths: HomePaths): Promise<Installatio
 }
 
 /** The secrets of an installation. @throws HomelabError `not_installed` before they were made. */
-export async function readSecrets(paths: HomePaths): Promise<Secrets> {
+async function readSecrets(paths: HomePaths): Promise<Secrets> {
   const stored = await readJson<Record<string, string>>(paths.secrets);
   if (!stored)
     throw new HomelabError("not_installed", "the installation has no secrets yet", { hint: "homelab up makes them." });

@@ -9,6 +9,7 @@ import { readCredentials } from "../../src/site/credentials.ts";
 import { ensureFolder } from "../../src/host/files.ts";
 import type { PostgresSessions, Session } from "../../src/engines/postgres/sessions.ts";
 import type { Site } from "../../src/site/site.ts";
+import type { Psql } from "./psql.ts";
 
 /** The statements of one new database, for psql: written by the operation's own steps, so they are the very same. */
 export interface BareSql {
@@ -51,12 +52,15 @@ function contextOf(site: Site, input: ProvisionInput): StepContext<ProvisionInpu
   };
 }
 
-/** Sessions that answer nothing and write down whatever changes something. */
+/** What a step asks of the database that it has just made; every other question finds nothing there yet. */
+const ANSWERS: [RegExp, Record<string, unknown>][] = [[/datconnlimit AS "limit"/, { limit: 0 }]];
+
+/** Sessions that write down whatever changes something. `haveSameRights` shows that nothing was left out. */
 export function recorder(lines: string[]): PostgresSessions {
   const session: Session = {
-    async query(text) {
+    async query<R>(text: string) {
       if (!/^\s*(SELECT|WITH)\b/i.test(text)) lines.push(`${text};`);
-      return [];
+      return ANSWERS.filter(([question]) => question.test(text)).map(([, answer]) => answer as R);
     },
     async transaction(statements) {
       lines.push("BEGIN;", ...statements.map((statement) => `${statement};`), "COMMIT;");
@@ -71,4 +75,21 @@ export function recorder(lines: string[]): PostgresSessions {
       return work(session);
     },
   } as unknown as PostgresSessions;
+}
+
+/** Everything about a database that its creation settles, its name left out. */
+async function rightsOf(psql: Psql, name: string): Promise<string> {
+  const outside = `SELECT datconnlimit, datacl, (SELECT string_agg(concat_ws(',', rolname, rolcanlogin, rolinherit, rolconnlimit, rolconfig), ' ' ORDER BY rolname)
+    FROM pg_roles WHERE rolname LIKE '${name.replaceAll("_", "\\_")}\\_%') FROM pg_database WHERE datname = '${name}';`;
+  const inside = `SELECT (SELECT concat_ws(' ', nspowner::regrole, nspacl) FROM pg_namespace WHERE nspname = 'public'),
+    (SELECT string_agg(concat_ws(' ', defaclobjtype, defaclacl), ' ' ORDER BY defaclobjtype) FROM pg_default_acl),
+    (SELECT string_agg(concat_ws(' ', prosecdef, proacl), ' ') FROM pg_proc WHERE proname = 'user_lookup');`;
+  const text = await psql.run(`${outside}\n\\c ${name}\n${inside}\n\\c postgres`);
+  return text.replaceAll(name, "<name>");
+}
+
+/** @throws Error when the statements of a bare database did not do what the operation did */
+export async function haveSameRights(psql: Psql, ours: string, bare: string): Promise<void> {
+  const [a, b] = [await rightsOf(psql, ours), await rightsOf(psql, bare)];
+  if (a !== b) throw new Error(`the bare statements did something else:\n${a}\n${b}`);
 }

@@ -1,6 +1,6 @@
 import { poolerPort } from "../../src/engines/pgbouncer/config.ts";
 import { atMostTimes, makeRow, type Bench, type BenchContext, type Row } from "./bench.ts";
-import { bareSql, type BareSql } from "./bare-sql.ts";
+import { bareSql, haveSameRights, type BareSql } from "./bare-sql.ts";
 import type { BenchHome } from "./home.ts";
 import { inTurns, median, timed } from "./statistics.ts";
 import { Worker } from "./work.ts";
@@ -42,6 +42,7 @@ async function measureCreations(home: BenchHome, prefix: string): Promise<Creati
   };
   try {
     await inTurns(TIMES + 1, { bare, ours });
+    await haveSameRights(psql, `${prefix}_ours_${TIMES}`, `${prefix}_bare_${TIMES}`);
     // The first of each opens what the others find open.
     for (const list of [...Object.values(values.ours), ...Object.values(values.bare)]) list.shift();
     return values;

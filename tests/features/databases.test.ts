@@ -128,11 +128,14 @@ describe("creating", () => {
     const more = ["--statement-timeout", "9s", "--template", "starter", "--protect"];
     await home.ok("db", "create", "made", ...options, ...more);
     const url = (await home.ok("db", "url", "made", "--pooled")).stdout.trim();
-    const [who] = await ask(url, "SELECT current_user::text AS acts_as, current_setting('statement_timeout') AS timeout");
-    expect(who).toEqual({ acts_as: "team", timeout: "9s" });
-    expect(await ask(url, "SELECT extname FROM pg_extension WHERE extname IN ('pg_trgm', 'citext') ORDER BY 1")).toEqual(
-      [{ extname: "citext" }, { extname: "pg_trgm" }],
+    const [who] = await ask(
+      url,
+      "SELECT current_user::text AS acts_as, current_setting('statement_timeout') AS timeout",
     );
+    expect(who).toEqual({ acts_as: "team", timeout: "9s" });
+    expect(
+      await ask(url, "SELECT extname FROM pg_extension WHERE extname IN ('pg_trgm', 'citext') ORDER BY 1"),
+    ).toEqual([{ extname: "citext" }, { extname: "pg_trgm" }]);
     expect(await ask(url, "SELECT similarity('lamp', 'lamps') > 0.5 AS similar")).toEqual([{ similar: true }]);
     expect(await askAsSuperuser(home, "SELECT to_regclass('public.from_template')::text AS table", "made")).toEqual([
       { table: "from_template" },

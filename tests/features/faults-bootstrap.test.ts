@@ -37,7 +37,14 @@ async function checkIntegrity(home: TestHome): Promise<string> {
     return "read";
   }
   const { exitCode, stdout, stderr } = await runAny({
-    argv: [amcheck, "--all", "--install-missing", "--heapallindexed", `--host=${home.paths.run}`, "--username=postgres"],
+    argv: [
+      amcheck,
+      "--all",
+      "--install-missing",
+      "--heapallindexed",
+      `--host=${home.paths.run}`,
+      "--username=postgres",
+    ],
     env: {
       PATH: process.env["PATH"]!,
       PGPORT: String(home.port(5431)),

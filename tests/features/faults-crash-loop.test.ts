@@ -65,6 +65,8 @@ test("F02: a PostgreSQL that cannot start is told with its reason, and comes bac
   await writer.isWriting();
   const ledger = await writer.ledger(direct);
   const after = ((performance.now() - repaired) / 1000).toFixed(1);
-  console.log(`gap: crash loop ${writer.gap().toFixed(1)} s, back ${after} s after the repair, lost ${ledger.lost.length}`);
+  console.log(
+    `gap: crash loop ${writer.gap().toFixed(1)} s, back ${after} s after the repair, lost ${ledger.lost.length}`,
+  );
   expect(ledger).toMatchObject({ lost: [], unexpected: [] });
 });

@@ -42,7 +42,8 @@ const operators = ["name, text", "name, name", "oid, oid", "text, text"].map((ty
 const views = [
   "CREATE FUNCTION public.row_canary() RETURNS name LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'CANARY %', current_user; RETURN 'planted'; END $$",
   ...["pg_database", "pg_roles", "pg_authid", "pg_stat_activity", "pg_extension", "pg_proc", "pg_namespace"].map(
-    (name) => `CREATE VIEW public.${name} AS SELECT public.row_canary() AS datname, public.row_canary() AS rolname, 1::oid AS oid`,
+    (name) =>
+      `CREATE VIEW public.${name} AS SELECT public.row_canary() AS datname, public.row_canary() AS rolname, 1::oid AS oid`,
   ),
 ];
 /** A row security policy runs for whoever reads the table, and pg_dump reads every table. */
@@ -121,7 +122,9 @@ test("F94: sessions of the platform inside a tenant's database keep their own se
   const site = await openSiteOf(home);
   try {
     const names = ["search_path", "statement_timeout", "default_transaction_read_only", "role", "row_security"];
-    const shown = await (await site.postgres()).within("innocent", (session) =>
+    const shown = await (
+      await site.postgres()
+    ).within("innocent", (session) =>
       session.query<{ name: string; setting: string; source: string }>(
         "SELECT name, setting, source FROM pg_catalog.pg_settings WHERE name = ANY($1)",
         [names],

@@ -63,9 +63,14 @@ test("F08: a backend that is killed for want of memory costs no acknowledged row
     expect(lost).toEqual([]);
     expect(await postmasterPid(home.root), "no failover, no restart of the postmaster").toBe(postmaster);
 
-    const events = async () => JSON.stringify((await home.run(["status", "--json"])).json<{ events: object[] }>().events);
-    await waitUntil(async () => (await events()).includes("OOM"), { timeout: 20, what: "status says OOM", why: events });
-    expect(await readFile(join(home.paths.logs, "keeper.log"), "utf8")).toContain("for want of memory");
+    const events = async () =>
+      JSON.stringify((await home.run(["status", "--json"])).json<{ events: object[] }>().events);
+    await waitUntil(async () => (await events()).includes("OOM"), {
+      timeout: 20,
+      what: "status says OOM",
+      why: events,
+    });
+    expect(await readFile(join(home.paths.logs, "agent.log"), "utf8")).toContain("for want of memory");
   } finally {
     await waitUntil(async () => (await readFile(join(group, "cgroup.procs"), "utf8")) === "", {
       timeout: 20,

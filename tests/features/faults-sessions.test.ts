@@ -72,7 +72,9 @@ test("F96: a session that sits idle in its transaction is ended by its timeout, 
     await hog.query("LOCK TABLE wanted");
     const begun = performance.now();
     await ask(direct, "INSERT INTO wanted VALUES (1)");
-    console.log(`stall: a lock of a session idle in its transaction held ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+    console.log(
+      `stall: a lock of a session idle in its transaction held ${((performance.now() - begun) / 1000).toFixed(1)} s`,
+    );
     expect(performance.now() - begun).toBeLessThan(60_000);
     await expect(hog.query("COMMIT")).rejects.toThrow();
     await hog.end().catch(() => {});
@@ -86,7 +88,9 @@ test("F96: a job of the platform that meets a held lock gives up with a reason, 
   await holder.query("ALTER ROLE locked_app CONNECTION LIMIT 9");
   const begun = performance.now();
   const refused = await home.run(["db", "create", "locked", "--connection-limit", "8"]);
-  console.log(`stall: a job of the platform waited ${((performance.now() - begun) / 1000).toFixed(1)} s for a held lock`);
+  console.log(
+    `stall: a job of the platform waited ${((performance.now() - begun) / 1000).toFixed(1)} s for a held lock`,
+  );
   expect(refused.exitCode, refused.stderr).toBe(1);
   expect(refused.stderr).toContain("lock timeout");
   expect(performance.now() - begun).toBeLessThan(60_000);

@@ -20,7 +20,10 @@ const WRONG_PASSWORD = "28P01";
 test("an app with the old URL never fails while its password is rotated, and both passwords work until --finish", async () => {
   const old = await home.createDatabase("shop");
   const writers = await Promise.all([Writer.start(old.pooled_url), Writer.start(old.connection_url)]);
-  const rotated = (await home.ok("db", "rotate", "shop", "--json")).json<{ password: string; old_password_until: string }>();
+  const rotated = (await home.ok("db", "rotate", "shop", "--json")).json<{
+    password: string;
+    old_password_until: string;
+  }>();
   await Promise.all(writers.map((writer) => writer.isWriting()));
   expect(rotated.password).not.toBe(old.password);
   expect(Date.parse(rotated.old_password_until)).toBeGreaterThan(Date.now() + 23 * 3600 * 1000);

@@ -117,7 +117,7 @@ describe("names that came from elsewhere", () => {
     ]);
     for (const { stdout, stderr } of shown)
       expect(`${stdout}${stderr}`).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
-    const list = shown[0]!.stdout.trim().split("\n");
+    const list = shown[0].stdout.trim().split("\n");
     expect(list).toHaveLength(FOREIGN.length + 1);
     expect(list.map((line) => line.split("\t")[0])).toContain("a\\u000ab");
   });

@@ -1,5 +1,4 @@
 import { Client, type QueryResultRow } from "pg";
-import { postgresSocket } from "../../src/cluster/topology.ts";
 import { programIn } from "../../src/host/program.ts";
 import { openInstalledSite } from "../../src/site/installation.ts";
 import type { Site } from "../../src/site/site.ts";
@@ -69,6 +68,3 @@ export async function askAsSuperuser<R extends QueryResultRow = Record<string, u
 /** The installation of a home, opened in this process. Close it at the end. */
 export const openSiteOf = async (home: TestHome): Promise<Site> =>
   openInstalledSite(home.root, await programIn(home.paths.app));
-
-/** Where psql and its like find the socket of a site's PostgreSQL. */
-export const socketOf = (site: Site): { directory: string; port: number } => postgresSocket(site.topology);

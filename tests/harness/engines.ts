@@ -22,7 +22,8 @@ function folderOf(pid: number): string {
 export function processesOf(root: string): number[] {
   const within = (text: string) => text.includes(`${root}/`) || text.endsWith(root) || text.includes(`${root} `);
   return pids().filter(
-    (pid) => pid !== process.pid && startTicksOf(pid) !== undefined && (within(commandOf(pid)) || within(folderOf(pid))),
+    (pid) =>
+      pid !== process.pid && startTicksOf(pid) !== undefined && (within(commandOf(pid)) || within(folderOf(pid))),
   );
 }
 

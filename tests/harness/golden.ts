@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { RenderedFile } from "../../src/engines/engine.ts";
-import type { MachineFacts, Topology } from "../../src/cluster/topology.ts";
+import type { Topology } from "../../src/cluster/topology.ts";
 import { oldMachine, sampleTopology, severalNodes } from "./sample-topology.ts";
 
 /** The cases that each engine's files are kept for, by the name that the golden file carries. */
@@ -13,7 +13,7 @@ export const goldenCases: Record<string, Topology> = {
       "postgres: {extra: {work_mem: 16MB, jit: false}}",
       "pgbouncer: {extra: {query_timeout: 60, server_idle_timeout: 30}}",
     ].join("\n"),
-    oldMachine as Partial<MachineFacts>,
+    oldMachine,
   ),
   "three-nodes": severalNodes(sampleTopology("network: {listen: [203.0.113.9, '2001:db8::9']}")),
 };

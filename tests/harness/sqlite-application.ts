@@ -17,7 +17,7 @@ export interface SqliteTable {
 /** The types that SQLite's applications write, and what they mean. */
 function typeOf(declared: string): string {
   const type = declared.toLowerCase();
-  if (/^int/.test(type)) return "integer";
+  if (type.startsWith("int")) return "integer";
   if (/^(numeric|decimal)/.test(type)) return type;
   if (/^(real|float|double)/.test(type)) return "double precision";
   if (/^(datetime|timestamp)/.test(type)) return "timestamp";
@@ -61,7 +61,8 @@ function readTable(database: DatabaseSync, name: string): SqliteTable {
     rows: rows.map((row) => columns.map((column) => row[column.name]!)),
     create: `CREATE TABLE "${name}" (${lines.join(", ")});`,
     foreignKeys: keys.map(
-      (key) => `ALTER TABLE "${name}" ADD FOREIGN KEY ("${key.from}") REFERENCES "${key.table}" ("${key.to ?? key.from}");`,
+      (key) =>
+        `ALTER TABLE "${name}" ADD FOREIGN KEY ("${key.from}") REFERENCES "${key.table}" ("${key.to ?? key.from}");`,
     ),
     digest: (cells) => digest(columns, cells),
   };

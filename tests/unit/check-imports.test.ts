@@ -16,18 +16,73 @@ describe("the import rule", () => {
 
   test.each([
     ["upwards", "core/errors.ts", 'import { run } from "../host/run.ts";', "core may not import host/run.ts"],
-    ["as a type", "cluster/urls.ts", 'import type { Site } from "../site/site.ts";', "cluster may not import site/site.ts"],
-    ["over several lines", "host/run.ts", 'import {\n  a,\n  b,\n} from "../engines/ca.ts";', "host may not import engines/ca.ts"],
-    ["when it is called", "operations/walk.ts", 'const x = await import("../reports/health.ts");', "operations may not import reports/health.ts"],
-    ["for its effect", "journal/file.ts", 'import "../operations/registry.ts";', "journal may not import operations/registry.ts"],
-    ["to hand it on", "site/site.ts", 'export { up } from "../cli/commands/up.ts";', "site may not import cli/commands/up.ts"],
+    [
+      "as a type",
+      "cluster/urls.ts",
+      'import type { Site } from "../site/site.ts";',
+      "cluster may not import site/site.ts",
+    ],
+    [
+      "over several lines",
+      "host/run.ts",
+      'import {\n  a,\n  b,\n} from "../engines/ca.ts";',
+      "host may not import engines/ca.ts",
+    ],
+    [
+      "when it is called",
+      "operations/walk.ts",
+      'const x = await import("../reports/health.ts");',
+      "operations may not import reports/health.ts",
+    ],
+    [
+      "for its effect",
+      "journal/file.ts",
+      'import "../operations/registry.ts";',
+      "journal may not import operations/registry.ts",
+    ],
+    [
+      "to hand it on",
+      "site/site.ts",
+      'export { up } from "../cli/commands/up.ts";',
+      "site may not import cli/commands/up.ts",
+    ],
     ["of a face", "agent/agent.ts", 'import { table } from "../cli/output.ts";', "agent may not import cli/output.ts"],
-    ["of a report by the agent", "agent/agent.ts", 'import { x } from "../reports/health.ts";', "agent may not import reports/health.ts"],
-    ["between engines", "engines/etcd/config.ts", 'import { x } from "../patroni/config.ts";', "the engine etcd may not import the engine patroni"],
-    ["of files by what is pure", "config/load.ts", 'import { readFileSync } from "node:fs";', "config does no I/O, and may not import node:fs"],
-    ["of the network by what is pure", "core/clock.ts", 'import { connect } from "node:net";', "core does no I/O, and may not import node:net"],
-    ["of a test's harness", "core/clock.ts", 'import { x } from "../../tests/harness/home.ts";', "imports ../../tests/harness/home.ts, which is outside of src"],
-    ["by a folder that nobody put into the table", "newcomer/a.ts", 'import { x } from "../core/ids.ts";', "newcomer has no row in the table of scripts/check-imports.ts"],
+    [
+      "of a report by the agent",
+      "agent/agent.ts",
+      'import { x } from "../reports/health.ts";',
+      "agent may not import reports/health.ts",
+    ],
+    [
+      "between engines",
+      "engines/etcd/config.ts",
+      'import { x } from "../patroni/config.ts";',
+      "the engine etcd may not import the engine patroni",
+    ],
+    [
+      "of files by what is pure",
+      "config/load.ts",
+      'import { readFileSync } from "node:fs";',
+      "config does no I/O, and may not import node:fs",
+    ],
+    [
+      "of the network by what is pure",
+      "core/clock.ts",
+      'import { connect } from "node:net";',
+      "core does no I/O, and may not import node:net",
+    ],
+    [
+      "of a test's harness",
+      "core/clock.ts",
+      'import { x } from "../../tests/harness/home.ts";',
+      "imports ../../tests/harness/home.ts, which is outside of src",
+    ],
+    [
+      "by a folder that nobody put into the table",
+      "newcomer/a.ts",
+      'import { x } from "../core/ids.ts";',
+      "newcomer has no row in the table of scripts/check-imports.ts",
+    ],
   ])("finds an import %s", (_name, path, text, sentence) => {
     expect(planted(path, `// first\n${text}\n`)).toEqual([`src/${path}:${text.split("\n").length + 1} ${sentence}`]);
   });

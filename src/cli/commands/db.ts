@@ -10,7 +10,7 @@ import {
 } from "../../reports/databases.ts";
 import type { Context } from "../context.ts";
 import { openShell } from "../db-shell.ts";
-import { paint, table } from "../output.ts";
+import { table } from "../output.ts";
 
 export async function list(context: Context, flags: { deleted?: boolean }): Promise<void> {
   const site = await context.site();

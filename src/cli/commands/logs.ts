@@ -5,7 +5,7 @@ import { sleep } from "../../core/clock.ts";
 import { HomelabError } from "../../core/errors.ts";
 import { didYouMean, printable } from "../../core/text.ts";
 import { parseDuration } from "../../core/units.ts";
-import { currentLog } from "../../engines/logs.ts";
+import { currentLog, readableLine } from "../../engines/logs.ts";
 import type { Context } from "../context.ts";
 
 const SERVICES = ["agent", "etcd", "patroni", "postgres", "haproxy", "pgbouncer", "pgbouncer-ro"];
@@ -32,8 +32,7 @@ export async function logs(context: Context, service: string, flags: LogFlags): 
     });
   }
   const { topology } = await context.site();
-  // The agent's lines are in its keeper's file: that one starts it.
-  const path = await currentLog(topology.paths, service === "agent" ? "keeper" : service);
+  const path = await currentLog(topology.paths, service);
   const wanted = filter(flags);
   const lines: string[] = [];
   const keep = flags.since ? Infinity : Number(flags.tail ?? 200);
@@ -52,8 +51,8 @@ export async function logs(context: Context, service: string, flags: LogFlags): 
 }
 
 function print({ flags, out }: Context, service: string, line: string): void {
-  if (flags.json) out.line(JSON.stringify({ service, time: timeOf(line)?.toISOString() ?? null, line }));
-  else out.line(printable(line));
+  if (flags.json) out.line(JSON.stringify({ service, time: timeOf(line)?.toISOString() ?? null, line: readableLine(line) }));
+  else out.line(printable(readableLine(line)));
 }
 
 function filter(flags: LogFlags): (line: string) => boolean {

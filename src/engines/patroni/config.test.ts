@@ -135,7 +135,7 @@ describe("who may log in", () => {
 });
 
 describe("a hostile value", () => {
-  const shape = (content: string) => Object.keys(read(content));
+  const usual = Object.keys(read(render(sampleTopology())));
 
   test.each(HOSTILE_TEXTS)("%j stays a password", (password) => {
     const secrets = { ...sampleSecrets, superuser: new Secret(password), patroni_restapi: new Secret(password) };
@@ -149,8 +149,9 @@ describe("a hostile value", () => {
     fc.assert(
       fc.property(password, (text) => {
         const content = render(sampleTopology(), { ...sampleSecrets, replication: new Secret(text) });
-        expect(shape(content)).toEqual(shape(render(sampleTopology())));
-        expect(read(content).postgresql.authentication["replication"]!.password).toBe(text);
+        const yaml = read(content);
+        expect(Object.keys(yaml)).toEqual(usual);
+        expect(yaml.postgresql.authentication["replication"]!.password).toBe(text);
       }),
       { numRuns: 50 },
     );
@@ -164,8 +165,9 @@ describe("a hostile value", () => {
         fc.pre(plain.safeParse({ extra: { work_mem: value } }).success);
         const topology = sampleTopology();
         const content = render({ ...topology, parameters: { ...topology.parameters, work_mem: value } });
-        expect(shape(content)).toEqual(shape(render(topology)));
-        expect(read(content).postgresql.parameters["work_mem"]).toBe(value);
+        const yaml = read(content);
+        expect(Object.keys(yaml)).toEqual(usual);
+        expect(yaml.postgresql.parameters["work_mem"]).toBe(value);
       }),
       { numRuns: 100 },
     );

@@ -63,6 +63,8 @@ function localParameters(topology: Topology) {
     ssl_ca_file: tls.ca,
     ssl_min_protocol_version: "TLSv1.2",
     logging_collector: "on",
+    // A line of text could be forged by whoever puts a newline into a user name; a JSON document cannot.
+    log_destination: "jsonlog",
     log_directory: topology.paths.logs,
     log_filename: "postgres-%a.log",
     log_file_mode: "0600",
@@ -99,6 +101,9 @@ export function renderPatroni(topology: Topology, secrets: Secrets): RenderedFil
       },
       ctl: { cacert: tls.ca, certfile: tls.cert, keyfile: tls.key },
       etcd3: {
+        // All members are named here. Were Patroni to ask etcd for them, a frozen etcd would demote the primary before
+        // 4.0.7: that question's failure does not count as one for failsafe mode (measured on 3.0.2).
+        use_proxies: true,
         hosts: nodes.map((n) => `${n.address}:${ports.etcd_client}`),
         protocol: "https",
         cacert: tls.ca,

@@ -22,7 +22,11 @@ test("an anchor reads back as it was written", () => {
     },
     { requiredKeys: ["database", "owner", "protected", "createdAt"] },
   );
-  fc.assert(fc.property(any, (value) => void expect(readAnchor(anchorComment(value))).toEqual({ ...value })));
+  fc.assert(
+    fc.property(any, (value) => {
+      expect(readAnchor(anchorComment(value))).toEqual({ ...value });
+    }),
+  );
 });
 
 test.each([

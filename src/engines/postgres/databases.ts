@@ -1,5 +1,4 @@
-import { anchorComment, readAnchor, type Anchor } from "./anchor.ts";
-import { commentOnRole } from "./ddl.ts";
+import { readAnchor, type Anchor } from "./anchor.ts";
 import { rolesOf } from "./names.ts";
 import type { Session } from "./sessions.ts";
 
@@ -103,10 +102,6 @@ function withAnchor(row: CatalogRow, anchors: Anchors): DatabaseRow {
     anchorRole: known?.role,
   };
 }
-
-/** Changes what is known of a database. */
-export const writeAnchor = (session: Session, role: string, anchor: Anchor) =>
-  session.query(commentOnRole(role, anchorComment(anchor)));
 
 /** Ends every session of a database but our own; answers how many there were. */
 export async function endSessions(session: Session, database: string): Promise<number> {

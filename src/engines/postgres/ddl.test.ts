@@ -68,6 +68,24 @@ describe("every name and string is quoted, so that unquoted again it is the same
   });
 });
 
+describe("a setting that is copied from another role", () => {
+  test.each([
+    ["statement_timeout=5min", 'ALTER ROLE "a" SET "statement_timeout" = \'5min\''],
+    ["my.setting=a, b = c", 'ALTER ROLE "a" SET "my.setting" = \'a, b = c\''],
+    ['search_path="$user", public', "ALTER ROLE \"a\" SET \"search_path\" = '$user', 'public'"],
+    ['search_path="My ""Schema""", "a, b"', 'ALTER ROLE "a" SET "search_path" = \'My "Schema"\', \'a, b\''],
+    ['search_path=""', 'ALTER ROLE "a" SET "search_path" = \'\''],
+  ])("%s means the same there", (stored, statement) => expect(ddl.copySetting("a", stored)).toBe(statement));
+
+  test("stays a name and values, whatever it holds", () => {
+    fc.assert(
+      fc.property(fc.constantFrom("search_path", "my.setting"), text, (setting, value) => {
+        expect(tokens(ddl.copySetting("a", `${setting}=${value}`)).words).toMatch(/^ALTER ROLE # SET # =( ?\?,?)+$/);
+      }),
+    );
+  });
+});
+
 describe("what a role of an app gets", () => {
   test("reaches nothing beyond its database", () => {
     for (const statement of [ddl.createOwner("a"), ddl.createLogin("a", "v", 5)])

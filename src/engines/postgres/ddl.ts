@@ -39,8 +39,6 @@ export function copySetting(role: string, stored: string): string {
   return `ALTER ROLE ${id(role)} SET ${id(setting)} = ${plain.map(text).join(", ")}`;
 }
 
-export const setForRoleIn = (role: string, database: string, setting: string, value: string) =>
-  `ALTER ROLE ${id(role)} IN DATABASE ${id(database)} SET ${id(setting)} = ${text(value)}`;
 export const grantRole = (role: string, to: string) => `GRANT ${id(role)} TO ${id(to)}`;
 export const commentOnRole = (role: string, comment: string) => `COMMENT ON ROLE ${id(role)} IS ${text(comment)}`;
 export const renameRole = (role: string, to: string) => `ALTER ROLE ${id(role)} RENAME TO ${id(to)}`;

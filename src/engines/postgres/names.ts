@@ -86,15 +86,18 @@ function roleName(database: string, suffix: string): string {
   const whole = `${database}_${suffix}`;
   if (Buffer.byteLength(whole) <= NAME_LIMIT) return whole;
   const hash = createHash("sha256").update(database).digest("hex").slice(0, 10);
-  let head = [...database.slice(0, NAME_LIMIT)];
+  let head = Array.from(database.slice(0, NAME_LIMIT));
   const cut = () => `_${head.join("")}_${hash}_${suffix}`;
   while (Buffer.byteLength(cut()) > NAME_LIMIT) head = head.slice(0, -1);
   return cut();
 }
 
-/** The name under which a deleted database waits: no name that we create can look like it. */
+/**
+ * The name under which a deleted database waits: no name that we create can look like it, and the same name deleted
+ * twice within a second waits under two.
+ */
 export function deletedName(database: string, at: Date): string {
   const stamp = at.toISOString().replace(/[-:T]/g, "").slice(0, 14);
-  const hash = createHash("sha256").update(database).digest("hex").slice(0, 8);
+  const hash = createHash("sha256").update(`${database} ${at.getTime()}`).digest("hex").slice(0, 8);
   return `deleted-${stamp}-${hash}`;
 }

@@ -8,8 +8,10 @@ export const createDatabaseStep: Step<ProvisionInput> = {
   name: "create-database",
   plan: ({ input }) => `create the database ${input.name} from ${input.template}`,
   check: async ({ input, site }) => databaseExists(await (await site.postgres()).admin(), input.name),
-  async run({ input, site }) {
-    await (await (await site.postgres()).admin()).query(createDatabase(input.name, ownerOf(input), input.template));
+  async run(context) {
+    const { input, site } = context;
+    const admin = await (await site.postgres()).admin();
+    await admin.query(createDatabase(input.name, await ownerOf(context), input.template));
     return { says: `database ${input.name}` };
   },
   async undo({ input, site }) {

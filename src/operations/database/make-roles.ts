@@ -6,7 +6,7 @@ import { rolesOf } from "../../engines/postgres/names.ts";
 import { findRoles, type RoleRow } from "../../engines/postgres/roles.ts";
 import type { Step, StepContext } from "../operation.ts";
 import { readCredentials, type Credentials } from "../../site/credentials.ts";
-import { ownerOf, type ProvisionInput } from "./provision-input.ts";
+import { chooseOwner, type ProvisionInput } from "./provision-input.ts";
 
 type Context = StepContext<ProvisionInput>;
 
@@ -15,19 +15,18 @@ export const makeRoles: Step<ProvisionInput> = {
   name: "make-roles",
   plan: ({ input }) => {
     const roles = rolesOf(input.name);
-    return `make the roles ${ownerOf(input)} (owner, no login), ${roles.app} (the app) and ${roles.readOnly} (read-only)`;
+    return `make the roles ${chooseOwner(input, undefined)} (owner, no login), ${roles.app} (the app) and ${roles.readOnly} (read-only)`;
   },
   async check(context) {
     const { input, site } = context;
     const credentials = await readCredentials(site.topology.paths, input.name);
     if (!credentials) return false;
     const admin = await (await site.postgres()).admin();
-    const [known, anchor] = await Promise.all([
-      findRoles(admin, [ownerOf(input), credentials.app.user, credentials.read_only.user]),
-      findAnchor(admin, input.name),
-    ]);
-    if (known.size < 3 || !fits(context, known, credentials)) return false;
-    if (anchor?.owner !== ownerOf(input) || (input.protect ?? anchor.protected) !== anchor.protected) return false;
+    const anchor = await findAnchor(admin, input.name);
+    const owner = chooseOwner(input, anchor);
+    const known = await findRoles(admin, [owner, credentials.app.user, credentials.read_only.user]);
+    if (known.size < 3 || !fits(context, known, credentials, owner)) return false;
+    if (anchor?.owner !== owner || (input.protect ?? anchor.protected) !== anchor.protected) return false;
     const pairs = [credentials.app, credentials.read_only].map(({ user, password }) =>
       verifies(password, known.get(user)!.verifier),
     );
@@ -37,8 +36,10 @@ export const makeRoles: Step<ProvisionInput> = {
     const { input, site } = context;
     const credentials = (await readCredentials(site.topology.paths, input.name))!;
     const admin = await (await site.postgres()).admin();
-    await admin.transaction(await statements(context, credentials));
-    return { says: `${ownerOf(input)}, ${credentials.app.user}, ${credentials.read_only.user}` };
+    const before = await findAnchor(admin, input.name);
+    const owner = chooseOwner(input, before);
+    await admin.transaction(await statements(context, credentials, owner, before));
+    return { says: `${owner}, ${credentials.app.user}, ${credentials.read_only.user}`, output: { owner } };
   },
   async undo({ input, site }) {
     const roles = rolesOf(input.name);
@@ -63,8 +64,8 @@ function limits({ input, site }: Context, known?: RoleRow) {
   };
 }
 
-function fits(context: Context, known: Map<string, RoleRow>, credentials: Credentials): boolean {
-  if (!known.get(credentials.app.user)!.settings.includes(`role=${ownerOf(context.input)}`)) return false;
+function fits(context: Context, known: Map<string, RoleRow>, credentials: Credentials, owner: string): boolean {
+  if (!known.get(credentials.app.user)!.settings.includes(`role=${owner}`)) return false;
   return [credentials.app, credentials.read_only].every(({ user }) => {
     const role = known.get(user)!;
     const wanted = limits(context, role);
@@ -76,13 +77,16 @@ function fits(context: Context, known: Map<string, RoleRow>, credentials: Creden
   });
 }
 
-async function statements(context: Context, credentials: Credentials): Promise<string[]> {
+async function statements(
+  context: Context,
+  credentials: Credentials,
+  owner: string,
+  before: Anchor | undefined,
+): Promise<string[]> {
   const { input, site } = context;
   const admin = await (await site.postgres()).admin();
-  const owner = ownerOf(input);
-  const [known, before, appVerifier, readOnlyVerifier] = await Promise.all([
+  const [known, appVerifier, readOnlyVerifier] = await Promise.all([
     findRoles(admin, [owner, credentials.app.user, credentials.read_only.user]),
-    findAnchor(admin, input.name),
     scramVerifier(credentials.app.password),
     scramVerifier(credentials.read_only.password),
   ]);

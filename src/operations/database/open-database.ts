@@ -24,18 +24,19 @@ export const openDatabase: Step<ProvisionInput> = {
     const { input, site } = context;
     const sessions = await site.postgres();
     const roles = rolesOf(input.name);
+    const owner = await ownerOf(context);
     const enter = [roles.readOnly, MONITOR_ROLE, ...(site.topology.pooler.authDbname ? [] : [LOOKUP_ROLE])];
-    await sessions.within(input.name, async (session) => {
-      const wasMadeNow = await isMadeClosed(session, input.name);
-      await session.transaction([
+    const wasMadeNow = await isMadeClosed(await sessions.admin(), input.name);
+    await sessions.within(input.name, (session) =>
+      session.transaction([
         ddl.revokeAllFromPublic(input.name),
         ddl.grantConnect(input.name, enter),
-        ...ddl.schemaPrivileges(ownerOf(input), roles.readOnly),
+        ...ddl.schemaPrivileges(owner, roles.readOnly),
         ...(site.topology.pooler.authDbname ? [] : ddl.lookupFunction(LOOKUP_ROLE)),
         ...input.extensions.map(ddl.createExtension),
         ...(wasMadeNow ? [ddl.limitConnections(input.name, -1)] : []),
-      ]);
-    });
+      ]),
+    );
     return { says: ["privileges", ...input.extensions].join(", ") };
   },
   deadline: 120,
@@ -59,13 +60,14 @@ async function isClosedToOthers(session: Session, name: string): Promise<boolean
   return rows[0]?.closed === true;
 }
 
-async function isOpened({ input, site }: Context, session: Session): Promise<boolean> {
+async function isOpened(context: Context, session: Session): Promise<boolean> {
+  const { input, site } = context;
   const [row] = await session.query<{ schema: boolean; defaults: boolean; extensions: number; lookup: boolean }>(
     `SELECT coalesce((SELECT NOT pg_catalog.has_schema_privilege('public', oid, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = 'public'), true) AS schema,
             EXISTS (SELECT FROM pg_catalog.pg_default_acl a JOIN pg_catalog.pg_authid r ON r.oid = a.defaclrole WHERE r.rolname = $1) AS defaults,
             (SELECT count(*)::int FROM pg_catalog.pg_extension WHERE extname = ANY($2)) AS extensions,
             ${site.topology.pooler.authDbname ? "true" : LOOKUP_IS_THERE} AS lookup`,
-    [ownerOf(input), input.extensions],
+    [await ownerOf(context), input.extensions],
   );
   return row!.schema && row!.defaults && row!.lookup && row!.extensions === new Set(input.extensions).size;
 }

@@ -34,12 +34,14 @@ export async function provePooledLogin(site: Site, login: Login, signal: AbortSi
 export const proveAppLogin: Step<ProvisionInput> = {
   name: "prove-app-login",
   plan: ({ input }) => `log in to ${input.name} through the pooler as the app would`,
-  async run({ input, site, signal }) {
+  async run(context) {
+    const { input, site, signal } = context;
     const credentials = await readCredentials(site.topology.paths, input.name);
     if (!credentials) throw new HomelabError("step_failed", "the credentials file is gone");
     const actsAs = await provePooledLogin(site, { database: input.name, ...credentials.app }, signal);
-    if (actsAs !== ownerOf(input)) {
-      throw new HomelabError("step_failed", `${credentials.app.user} acts as ${actsAs}, not as ${ownerOf(input)}`);
+    const owner = await ownerOf(context);
+    if (actsAs !== owner) {
+      throw new HomelabError("step_failed", `${credentials.app.user} acts as ${actsAs}, not as ${owner}`);
     }
     return { says: `${credentials.app.user} logged in through the pooler` };
   },

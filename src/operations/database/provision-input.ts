@@ -1,5 +1,8 @@
 import { z } from "zod";
+import type { Anchor } from "../../engines/postgres/anchor.ts";
+import { findAnchor } from "../../engines/postgres/databases.ts";
 import { rolesOf } from "../../engines/postgres/names.ts";
+import type { StepContext } from "../operation.ts";
 
 const identifier = z
   .string()
@@ -21,5 +24,13 @@ export const provisionInput = z.strictObject({
 
 export type ProvisionInput = z.infer<typeof provisionInput>;
 
-/** The owner's role: the one that was named, or the database's own. */
-export const ownerOf = (input: ProvisionInput): string => input.owner ?? rolesOf(input.name).owner;
+/** The owner's role: the one that was named, the one that the database has had so far, or the database's own. */
+export const chooseOwner = (input: ProvisionInput, anchor: Anchor | undefined): string =>
+  input.owner ?? anchor?.owner ?? rolesOf(input.name).owner;
+
+/** The owner's role from `make-roles` on: what that step settled, or the anchor where there was nothing to do for it. */
+export async function ownerOf(context: StepContext<ProvisionInput>): Promise<string> {
+  const { input, site } = context;
+  const settled = input.owner ?? context.output<{ owner: string }>("make-roles")?.owner;
+  return settled ?? chooseOwner(input, await findAnchor(await (await site.postgres()).admin(), input.name));
+}

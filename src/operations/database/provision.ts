@@ -7,7 +7,7 @@ import type { Guard, Operation } from "../operation.ts";
 import { createDatabaseStep } from "./create-database.ts";
 import { makeRoles } from "./make-roles.ts";
 import { openDatabase } from "./open-database.ts";
-import { ownerOf, provisionInput, type ProvisionInput } from "./provision-input.ts";
+import { chooseOwner, ownerOf, provisionInput, type ProvisionInput } from "./provision-input.ts";
 import { proveAppLogin } from "./prove-app-login.ts";
 import { saveCredentials } from "./save-credentials.ts";
 
@@ -19,6 +19,11 @@ const nameIsUsable: Guard<ProvisionInput> = async ({ input }) => {
 /** What others made keeps its name: we would take it over by accident otherwise. */
 const isOursOrFree: Guard<ProvisionInput> = async ({ input, site }) => {
   const found = await findDatabase(await (await site.postgres()).admin(), input.name);
+  if (found?.anchor && input.owner && input.owner !== found.anchor.owner) {
+    throw new HomelabError("input_invalid", `${input.name} belongs to ${found.anchor.owner}, not to ${input.owner}`, {
+      hint: "Leave --owner out: a database keeps its owner.",
+    });
+  }
   if (!found || found.anchor) return;
   throw new HomelabError("database_exists", `the database ${input.name} exists and was not made by homelab`, {
     hint: "Choose another name.",
@@ -46,7 +51,7 @@ const ownerAndTemplateFit: Guard<ProvisionInput> = async ({ input, site }) => {
   const admin = await (await site.postgres()).admin();
   const [owner] = await admin.query<{ unfit: boolean }>(
     "SELECT rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls OR rolcanlogin AS unfit FROM pg_catalog.pg_roles WHERE rolname = $1",
-    [ownerOf(input)],
+    [chooseOwner(input, undefined)],
   );
   if (input.owner && owner?.unfit) {
     throw new HomelabError("input_invalid", `the role ${input.owner} can log in or do more than own a database`, {
@@ -70,5 +75,5 @@ export const databaseProvision: Operation<ProvisionInput> = {
   locks: (input) => [`cluster/database/${input.name}`],
   guards: [nameIsUsable, isOursOrFree, rolesAreOursOrFree, ownerAndTemplateFit, extensionsExist],
   steps: [saveCredentials, makeRoles, createDatabaseStep, openDatabase, proveAppLogin],
-  result: async ({ input }) => ({ database: input.name, owner: ownerOf(input) }),
+  result: async (context) => ({ database: context.input.name, owner: await ownerOf(context) }),
 };
