@@ -18,6 +18,7 @@ import {
   startTicksOf,
   stopLeftover,
   stopProcess,
+  wasStopped,
   type ProcessIdentity,
 } from "./processes.ts";
 import { staleFiles } from "./services.ts";
@@ -122,10 +123,19 @@ describe("a service", () => {
     expect(await staleFiles(folder, spec)).toEqual([config]);
   });
 
-  test("that ends by being asked is gone at once, with its pid file", async () => {
+  test("that was asked to end is gone at once, and it is known that this was meant", async () => {
     const identity = await start();
     await stopProcess(folder, "service", { signal: "SIGTERM", grace: 10 });
-    expect([isAlive(identity), await exists(pidFile(folder, "service"))]).toEqual([false, false]);
+    expect(isAlive(identity)).toBe(false);
+    expect(await wasStopped(folder, "service", identity.pid)).toBe(true);
+    expect(await wasStopped(folder, "service", identity.pid + 1)).toBe(false);
+  });
+
+  test("that died by itself was not stopped", async () => {
+    const identity = await start();
+    process.kill(identity.pid, "SIGKILL");
+    await waitUntil(async () => !isAlive(identity), { timeout: 10, what: "it is dead" });
+    expect(await wasStopped(folder, "service", identity.pid)).toBe(false);
   });
 
   test("that does not listen is killed when its grace is over", async () => {

@@ -51,7 +51,8 @@ export async function logs(context: Context, service: string, flags: LogFlags): 
 }
 
 function print({ flags, out }: Context, service: string, line: string): void {
-  if (flags.json) out.line(JSON.stringify({ service, time: timeOf(line)?.toISOString() ?? null, line: readableLine(line) }));
+  if (flags.json)
+    out.line(JSON.stringify({ service, time: timeOf(line)?.toISOString() ?? null, line: readableLine(line) }));
   else out.line(printable(readableLine(line)));
 }
 
