@@ -1,14 +1,18 @@
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { closeSync, constants, fchmodSync, fsync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmod, mkdir, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { promisify } from "node:util";
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
 
-/** The text of a file, or undefined if there is none. */
+/**
+ * The text of a file, or undefined if there is none. Our files are small and local: read at once, one takes some
+ * microseconds, where the thread pool takes four turns, and under load some milliseconds each.
+ */
 export async function readText(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
@@ -29,7 +33,7 @@ export async function writeAtomic(path: string, content: string, mode = 0o600): 
   const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
   try {
     await writeNew(temporary, content, mode);
-    await rename(temporary, path);
+    renameSync(temporary, path);
   } catch (error) {
     // What was written so far may be half a secret.
     await remove(temporary);
@@ -39,22 +43,25 @@ export async function writeAtomic(path: string, content: string, mode = 0o600): 
 }
 
 async function writeNew(path: string, content: string, mode: number): Promise<void> {
-  const file = await open(path, "wx", mode);
+  const file = openSync(path, "wx", mode);
   try {
-    await file.chmod(mode);
-    await file.writeFile(content);
-    await file.sync();
+    fchmodSync(file, mode);
+    writeFileSync(file, content);
+    await sync(file);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
+/** The one part that can take long. */
+const sync = promisify(fsync);
+
 async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  const folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    await folder.sync();
+    await sync(folder);
   } finally {
-    await folder.close();
+    closeSync(folder);
   }
 }
 

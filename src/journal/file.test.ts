@@ -35,7 +35,7 @@ describe("the file store", () => {
     await writeFile(file, script.replaceAll("src/", `${join(import.meta.dirname, "..")}/`));
     const ends = Array.from({ length: count }, async (_, number) => {
       const argv = ["--disable-warning=ExperimentalWarning", file, root, String(number)];
-      const child = spawn(process.execPath, argv, { stdio: ["ignore", "inherit", "inherit"] });
+      const child = spawn(process.execPath, argv, { stdio: ["ignore", "inherit", "inherit"], timeout: 15_000 });
       const [code] = (await once(child, "exit")) as [number | null];
       return code;
     });
@@ -79,6 +79,23 @@ describe("the file store", () => {
     const journal = openJournal(homePaths(root));
     expect(await journal.list({ state: "completed", limit: 100 })).toHaveLength(30);
     expect(await journal.interrupted()).toEqual([]);
+    await journal.close();
+  });
+
+  test("turns no process away because another one writes at the same moment", async () => {
+    await processes(
+      3,
+      `${PREAMBLE}
+      for (let round = 0; round < 80; round++) {
+        const admission = await begin({ number, round }, ["cluster/" + number]);
+        if (admission.kind !== "claimed") process.exit(2);
+        await journal.append(admission.claim, { step: "a", event: "done" });
+        await journal.finish(admission.claim, "completed", {});
+      }
+      await journal.close();`,
+    );
+    const journal = openJournal(homePaths(root));
+    expect(await journal.list({ state: "completed", limit: 1000 })).toHaveLength(240);
     await journal.close();
   });
 

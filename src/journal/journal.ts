@@ -6,7 +6,7 @@ import type { Json } from "../core/json.ts";
 export type RunState = "running" | "completed" | "failed" | "refused" | "cancelled";
 
 /** What happened to a step; `entered` and `left` belong to a bracket. */
-export type StepEvent = "started" | "done" | "skipped" | "failed" | "undone" | "entered" | "left";
+export type StepEvent = "started" | "done" | "skipped" | "undoing" | "undone" | "entered" | "left";
 
 /** One line of a run's history; nothing is ever changed in it. */
 export interface StepEntry {

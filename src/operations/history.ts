@@ -27,6 +27,8 @@ function applyEntry(history: History, names: string[], entry: StepEntry): void {
   if (event === "started" && !history.touched.includes(step)) history.touched.push(step);
   if (event === "done") history.done.set(step, entry.output);
   if (event === "done" && entry.barrier) history.barrierIndex = Math.max(history.barrierIndex, names.indexOf(step));
+  // From here on it may be half taken back: whoever goes on must not count on it.
+  if (event === "undoing") history.done.delete(step);
   if (event === "undone") {
     history.touched = history.touched.filter((name) => name !== step);
     history.done.delete(step);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { RunBench, shortEntries, testOperation, World } from "../../tests/harness/runs.ts";
 import { HomelabError } from "../core/errors.ts";
-import { sleep } from "../core/clock.ts";
+import { sleep, waitUntil } from "../core/clock.ts";
 import type { AnyOperation } from "./operation.ts";
 
 let bench: RunBench;
@@ -137,6 +137,17 @@ describe("a bracket", () => {
     expect(world.done.at(-2)).toBe("exit paused");
   });
 
+  test("of a run that died inside is left though who takes it over never gets that far", async () => {
+    const operation = testOperation([world.step("a"), world.bracket("paused", [world.step("b")])]);
+    await bench.dieAt(operation, { step: "b", moment: "before-effect" });
+    const { runner, journal } = bench.process([operation]);
+    const [dead] = await journal.interrupted();
+    await journal.requestCancel(dead!.id);
+    await runner.tryResume(dead!);
+    expect((await journal.get(dead!.id))!.state).toBe("cancelled");
+    expect([[...world.facts], world.done]).toEqual([[], ["a", "enter paused", "exit paused", "undo b", "undo a"]]);
+  });
+
   test("is not left by a process that lost the run meanwhile: the new one is inside", async () => {
     const operation = testOperation([world.bracket("paused", [world.step("a")])]);
     const old = bench.process([operation], {
@@ -209,7 +220,7 @@ describe("what failed is taken back", () => {
     );
     expect(world.done).toEqual(["a", "c", "undo d", "undo c", "undo a"]);
     expect([...world.facts]).toEqual(["b"]);
-    expect(entries.slice(-3)).toEqual(["d undone", "c undone", "a undone"]);
+    expect(entries.slice(-6)).toEqual(["d undoing", "d undone", "c undoing", "c undone", "a undoing", "a undone"]);
   });
 
   test("also what a dead process had done of the same run", async () => {
@@ -218,6 +229,31 @@ describe("what failed is taken back", () => {
     expect((await run(operation)).run.state).toBe("failed");
     expect([...world.facts]).toEqual([]);
     expect(world.done.slice(-3)).toEqual(["undo c", "undo b", "undo a"]);
+  });
+
+  test("and a process that dies at that leaves nothing that the next one would take for done", async () => {
+    let luck = false;
+    const known: AnyOperation[] = [];
+    const doomed = bench.process(known);
+    const half = world.step("a", {
+      check: undefined,
+      undo: async () => {
+        world.facts.delete("a");
+        if (luck) return;
+        doomed.die();
+        await new Promise(() => {});
+      },
+    });
+    const operation = testOperation([
+      half,
+      world.step("b", { run: async () => (luck ? { says: "b" } : fails()), check: undefined }),
+    ]);
+    known.push(operation);
+    void doomed.runner.start("test.do", {}, { caller: "test" });
+    await waitUntil(async () => (await doomed.journal.interrupted()).length === 1, { timeout: 10, what: "it died" });
+    luck = true;
+    expect((await run(operation)).run.state).toBe("completed");
+    expect([...world.facts]).toEqual(["a"]);
   });
 
   test("except where that would not be honest", async () => {

@@ -64,6 +64,7 @@ export class Walk {
       const step = this.#find(name);
       if (!step?.undo || this.#isBehindBarrier(name)) continue;
       try {
+        await this.#append(name, "undoing");
         await this.#within(step, (context) => step.undo!(context));
         await this.#append(name, "undone");
       } catch (error) {

@@ -8,7 +8,7 @@ export interface Row {
   ours: Side;
   /** The bare tool; left out where there is none. */
   bare?: Side;
-  /** Ours divided by the bare tool, by the medians. */
+  /** Ours divided by the bare tool. */
   ratio: number | null;
   /** What was promised, in words; null for a row that only informs. */
   target: string | null;
@@ -44,16 +44,16 @@ export const side = (values: number[]): Side => ({
 /** A promise about a row: in words, and whether it is kept. */
 export interface Target {
   says: string;
-  holds(ours: Side, bare: Side | undefined): boolean;
+  holds(ours: Side, bare: Side | undefined, ratio: number | null): boolean;
 }
 
 export const atMostTimes = (factor: number): Target => ({
   says: `<= ${factor} x`,
-  holds: (ours, bare) => ours.p50 <= factor * bare!.p50,
+  holds: (_ours, _bare, ratio) => ratio! <= factor,
 });
 export const atLeastTimes = (factor: number): Target => ({
   says: `>= ${factor} x`,
-  holds: (ours, bare) => ours.p50 >= factor * bare!.p50,
+  holds: (_ours, _bare, ratio) => ratio! >= factor,
 });
 export const atMost = (limit: number, unit: string): Target => ({
   says: `<= ${limit} ${unit}`,
@@ -64,24 +64,43 @@ export const atMostMore = (limit: number, unit: string): Target => ({
   holds: (ours, bare) => ours.p50 - bare!.p50 <= limit,
 });
 
-/** Puts a row together from the values of both sides. */
-export function makeRow(
+/** What both sides measured, round by round. */
+interface Values {
+  ours: number[];
+  bare?: number[];
+}
+
+/** Puts a row together: its ratio is the one of the medians. */
+export const makeRow = (
   name: string,
   unit: Row["unit"],
-  values: { ours: number[]; bare?: number[] },
+  values: Values,
   target?: Target,
   note: string | null = null,
+): Row => rowOf(name, unit, values, values.bare ? median(values.ours) / median(values.bare) : null, target, note);
+
+/**
+ * A row of a few long rounds: its ratio is the median of the rounds' own ratios, since the machine may be another one
+ * a minute later, but not between two neighbours.
+ */
+export const makePairedRow = (
+  name: string,
+  unit: Row["unit"],
+  values: Required<Values>,
+  target?: Target,
+  note: string | null = null,
+): Row => rowOf(name, unit, values, median(values.ours.map((value, i) => value / values.bare[i]!)), target, note);
+
+function rowOf(
+  name: string,
+  unit: Row["unit"],
+  values: Values,
+  ratio: number | null,
+  target: Target | undefined,
+  note: string | null,
 ): Row {
   const ours = side(values.ours);
   const bare = values.bare && side(values.bare);
-  return {
-    name,
-    unit,
-    ours,
-    bare,
-    ratio: bare ? ours.p50 / bare.p50 : null,
-    target: target?.says ?? null,
-    ok: target ? target.holds(ours, bare) : null,
-    note,
-  };
+  const ok = target ? target.holds(ours, bare, ratio) : null;
+  return { name, unit, ours, bare, ratio, target: target?.says ?? null, ok, note };
 }

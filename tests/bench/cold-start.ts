@@ -5,7 +5,7 @@ import { run } from "../../src/host/run.ts";
 import { TestHome } from "../harness/home.ts";
 import { runAsOwner } from "./as-owner.ts";
 import { BareCluster } from "./bare-cluster.ts";
-import { atMostTimes, makeRow, type Bench, type Row } from "./bench.ts";
+import { atMostTimes, makePairedRow, type Bench, type Row } from "./bench.ts";
 import { engineOwner } from "./home.ts";
 import { inTurns, timed } from "./statistics.ts";
 
@@ -72,15 +72,15 @@ export const coldStart: Bench = {
         plain: () => plainStart(postgresBin),
       });
       return [
-        makeRow(
+        makePairedRow(
           "cold start to a pooled query / the same engines by a shell script",
           "s",
           { ours: values.ours, bare: values.bare },
           atMostTimes(1.3),
           "the script finds certificates and configurations ready; ours makes them, and starts an agent besides",
         ),
-        makeRow("./homelab up alone / the same shell script", "s", { ours: upAlone, bare: values.bare }),
-        makeRow(
+        makePairedRow("./homelab up alone / the same shell script", "s", { ours: upAlone, bare: values.bare }),
+        makePairedRow(
           "cold start to a pooled query / initdb, pg_ctl start, psql",
           "s",
           { ours: values.ours, bare: values.plain },

@@ -16,6 +16,7 @@ if (unknown.length > 0) {
 
 const say = (text: string) => void process.stderr.write(`${text}\n`);
 const begun = new Date();
+const [loadBefore] = loadavg();
 const rows: (Row & { bench: string })[] = [];
 const failures: string[] = [];
 let shared: Promise<BenchHome> | undefined;
@@ -40,10 +41,16 @@ try {
 }
 
 printTable(rows);
+const load = { before: loadBefore!, after: loadavg()[0]! };
+console.log(
+  `\nload average ${load.before.toFixed(1)} before, ${load.after.toFixed(1)} after, on ${cpus().length} cores`,
+);
+if (load.before > cpus().length / 2)
+  console.log("The machine was busy with other things: times are too long, and ratios noisy.");
 const folder = join(checkout, "bench", "results");
 const path = join(folder, `${begun.toISOString().slice(0, 19).replaceAll(":", "-")}.json`);
-const machine = { cores: cpus().length, model: cpus()[0]?.model ?? "", load: loadavg(), node: process.version };
+const machine = { cores: cpus().length, model: cpus()[0]?.model ?? "", load, node: process.version };
 await mkdir(folder, { recursive: true });
 await writeFile(path, `${JSON.stringify({ begun, ended: new Date(), machine, rows, failures }, null, 1)}\n`);
-console.log(`\n${path.slice(checkout.length + 1)}`);
+console.log(path.slice(checkout.length + 1));
 process.exitCode = failures.length > 0 ? 1 : 0;

@@ -7,7 +7,7 @@ import { waitUntil } from "../../src/core/clock.ts";
 import { isReady } from "../../src/host/probe.ts";
 import { cleanEnvironment, run } from "../../src/host/run.ts";
 import { freePortOffset } from "../harness/home.ts";
-import { atLeastTimes, makeRow, type Bench, type Row } from "./bench.ts";
+import { atLeastTimes, makePairedRow, makeRow, type Bench, type Row } from "./bench.ts";
 import type { BenchHome } from "./home.ts";
 import { inTurns } from "./statistics.ts";
 
@@ -122,12 +122,12 @@ export const pooled: Bench = {
           } as Record<"hand" | "ours" | "direct", () => Promise<number>>);
           const name = `pgbench ${title}, ${clients} clients, pooled`;
           rows.push(
-            makeRow(`${name} / hand-started PgBouncer`, "tps", { ours: values.ours, bare: values.hand }, TARGET),
+            makePairedRow(`${name} / hand-started PgBouncer`, "tps", { ours: values.ours, bare: values.hand }, TARGET),
           );
           const note = `${clients} connections of its own are refused by PostgreSQL itself (max_connections ${most})`;
           rows.push(
             direct
-              ? makeRow(`${name} / direct`, "tps", { ours: values.ours, bare: values.direct })
+              ? makePairedRow(`${name} / direct`, "tps", { ours: values.ours, bare: values.direct })
               : makeRow(`${name} / direct`, "tps", { ours: values.ours }, undefined, note),
           );
         }

@@ -2,11 +2,10 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-/** Milliseconds that a piece of work took there. */
+/** What a piece of work took there, in milliseconds, and what each step of it did. */
 export interface Measured {
   ms: number;
-  /** Of these, the login through the pooler at the end of a creation. */
-  proof: number;
+  steps: Record<string, number>;
 }
 
 /** Our side of a row: worker.ts, asked for one piece of work at a time. */

@@ -142,5 +142,8 @@ test("killed again and again within a minute, a service is started again ever la
   expect(log).toMatch(/pgbouncer-ro.*started again in [0-9.]+ s \(\d+ times in a minute\)/);
 });
 
-const timelineOf = async () =>
-  (await askAsSuperuser(home, "SELECT timeline_id FROM pg_control_checkpoint()"))[0]!["timeline_id"] as number;
+/** The timeline that is written now: the first eight digits of the WAL file's name. */
+async function timelineOf(): Promise<number> {
+  const [row] = await askAsSuperuser<{ file: string }>(home, "SELECT pg_walfile_name(pg_current_wal_lsn()) AS file");
+  return parseInt(row!.file.slice(0, 8), 16);
+}

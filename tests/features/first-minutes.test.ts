@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { waitUntil } from "../../src/core/clock.ts";
 import { commandOf } from "../../src/host/processes.ts";
 import { ask } from "../harness/clients.ts";
 import { processesOf } from "../harness/engines.ts";
@@ -61,7 +62,7 @@ describe("down and up", () => {
     const before = await servicePids();
 
     await home.ok("down");
-    expect(processesOf(home.root)).toEqual([]);
+    await expectNoProcessOf(home);
     for (const pid of Object.values(before)) expect(commandOf(pid!)).not.toContain(home.root);
     const status = await home.run(["status"]);
     expect(status.exitCode).toBe(6);
@@ -84,7 +85,7 @@ describe("a second home on the same machine", () => {
       const { pooled_url: url } = await other.createDatabase("notes");
       await expect(ask(url, "SELECT * FROM note")).rejects.toThrow(/does not exist/);
       await other.ok("down");
-      expect(processesOf(other.root)).toEqual([]);
+      await expectNoProcessOf(other);
       expect(await servicePids()).toEqual(pids);
       expect((await home.run(["status"])).exitCode).toBe(0);
     } finally {
@@ -137,6 +138,15 @@ describe("what up refuses before it starts anything", () => {
     expect((await home.ok("up", "--json")).json<{ changed: string[] }>().changed).toEqual([]);
   });
 });
+
+/** What was killed a moment ago may still be going: a second is enough for that. */
+async function expectNoProcessOf(at: TestHome): Promise<void> {
+  await waitUntil(async () => processesOf(at.root).length === 0, {
+    timeout: 1,
+    what: "nothing is left",
+    why: () => processesOf(at.root).map(commandOf).join("; "),
+  });
+}
 
 async function servicePids(): Promise<Record<string, number | undefined>> {
   const names = ["agent", "etcd", "patroni", "haproxy", "pgbouncer", "pgbouncer-ro"];

@@ -26,17 +26,18 @@ export const openDatabase: Step<ProvisionInput> = {
     const roles = rolesOf(input.name);
     const owner = await ownerOf(context);
     const enter = [roles.readOnly, MONITOR_ROLE, ...(site.topology.pooler.authDbname ? [] : [LOOKUP_ROLE])];
-    const wasMadeNow = await isMadeClosed(await sessions.admin(), input.name);
-    await sessions.within(input.name, (session) =>
+    const madeClosed = isMadeClosed(await sessions.admin(), input.name);
+    const opened = sessions.within(input.name, async (session) =>
       session.transaction([
         ddl.revokeAllFromPublic(input.name),
         ddl.grantConnect(input.name, enter),
         ...ddl.schemaPrivileges(owner, roles.readOnly),
         ...(site.topology.pooler.authDbname ? [] : ddl.lookupFunction(LOOKUP_ROLE)),
         ...input.extensions.map(ddl.createExtension),
-        ...(wasMadeNow ? [ddl.limitConnections(input.name, -1)] : []),
+        ...((await madeClosed) ? [ddl.limitConnections(input.name, -1)] : []),
       ]),
     );
+    await Promise.all([madeClosed, opened]);
     return { says: ["privileges", ...input.extensions].join(", ") };
   },
   deadline: 120,
