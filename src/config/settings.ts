@@ -71,12 +71,29 @@ const database = z.strictObject({
   rotation_overlap: duration("24h", "How long the old password works after a rotation"),
 });
 
+/** Where PostgreSQL keeps its files and who may log in is not the user's to set: everything else stands on that. */
+const SETTLED_PARAMETERS = [
+  "config_file",
+  "data_directory",
+  "external_pid_file",
+  "hba_file",
+  "ident_file",
+  "listen_addresses",
+  "port",
+  "restore_command",
+  "unix_socket_directories",
+  "unix_socket_permissions",
+];
+
 const postgres = z.strictObject({
   version: z
     .union([z.literal("auto"), z.int().min(13).max(99)])
     .default("auto")
     .describe("Major version; auto takes the newest installed, and stays with the one of existing data"),
-  extra: extra("PostgreSQL's own settings by their names; they win over ours, except for the forced ones"),
+  extra: extra("PostgreSQL's own settings by their names; they win over ours, except for the forced ones").refine(
+    (settings) => !Object.keys(settings).some((name) => SETTLED_PARAMETERS.includes(name)),
+    `these are settled by homelab itself: ${SETTLED_PARAMETERS.join(", ")}`,
+  ),
 });
 
 const patroni = z.strictObject({

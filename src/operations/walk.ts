@@ -1,3 +1,4 @@
+import { sleep } from "../core/clock.ts";
 import { HomelabError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { Claim, Journal, Run, StepEntry } from "../journal/journal.ts";
@@ -24,6 +25,22 @@ export interface WalkOptions {
 }
 
 type Input = unknown;
+
+/** Milliseconds for which the exit of a bracket is tried again. */
+const EXIT_PATIENCE = 20_000;
+
+/** Does something until it succeeds or the time is up; then its last error is thrown. */
+async function insist(attempt: () => Promise<void>, patience: number): Promise<void> {
+  const end = Date.now() + patience;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (Date.now() >= end || isLeaseLost(error)) throw error;
+      await sleep(500);
+    }
+  }
+}
 
 /** Another process took the run over: this one may change nothing more. */
 const isLeaseLost = (error: unknown): boolean => error instanceof HomelabError && error.code === "lease_lost";
@@ -126,8 +143,10 @@ export class Walk {
   }
 
   async #leave(bracket: Bracket<Input>): Promise<void> {
-    // Not with the caller's signal: a bracket is left even when the run was cancelled.
-    await bracket.exit(this.context(new AbortController().signal));
+    // Not with the caller's signal: a bracket is left even when the run was cancelled. And not once: what the exit speaks
+    // to may just be starting again, while whoever waits inside the bracket waits.
+    const exit = () => bracket.exit(this.context(new AbortController().signal));
+    await insist(exit, EXIT_PATIENCE);
     this.#history.open.delete(bracket.name);
     await this.#append(bracket.name, "left");
   }

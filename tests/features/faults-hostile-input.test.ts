@@ -132,14 +132,20 @@ test("F93: a creation sends statements of known templates alone, and no password
   const path = await currentLog(home.paths, "postgres");
   const start = readFileSync(path, "utf8").length;
   await home.ok("db", "create", "audited", "--extension", "pg_trgm", "--statement-timeout", "9s");
-  const log = readFileSync(path, "utf8").slice(start);
+  // The log is written by a process of its own: once the last statement is in it, so are all before.
+  await askAsSuperuser(home, "SELECT 'the end of it'");
+  const read = () => readFileSync(path, "utf8").slice(start);
+  await waitUntil(async () => read().includes("the end of it"), { timeout: 20, what: "the log is written" });
+  const log = read();
   await askAsSuperuser(home, "ALTER SYSTEM RESET log_statement");
 
-  // A line that begins with a tab goes on with the one before; the prefix names the application.
-  const lines = log.replaceAll("\n\t", " ").split("\n");
-  const texts = lines
-    .filter((line) => /@\S+ homelab(-proof)? LOG: {2}(statement|execute [^:]+):/.test(line))
-    .map((line) => line.replace(/^.*? LOG: {2}(statement|execute [^:]+): /, ""));
+  const entries = log
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { application_name?: string; message: string });
+  const texts = entries
+    .filter((entry) => entry.application_name?.startsWith("homelab"))
+    .flatMap((entry) => /^(?:statement|execute [^:]+): (.*)$/s.exec(entry.message)?.[1] ?? []);
   const statements = texts.flatMap((text) => text.split(";").map((part) => part.trim().replace(/\s+/g, " ")));
   const sent = statements.filter((statement) => statement !== "");
   expect(sent.some((statement) => statement.startsWith("CREATE DATABASE"))).toBe(true);

@@ -84,7 +84,7 @@ test("F94: what a tenant plants never runs as anybody but the tenant, and every 
   await app.end();
 
   const path = await currentLog(home.paths, "postgres");
-  const canaries = () => [...readFileSync(path, "utf8").matchAll(/CANARY (\S+)/g)].map((match) => match[1]);
+  const canaries = () => [...readFileSync(path, "utf8").matchAll(/CANARY (\w+)/g)].map((match) => match[1]);
   const tenant = await connect(urls.connection_url);
   await tenant.query("SET search_path = public, pg_catalog");
   await tenant.query("SELECT pg_is_in_recovery()");

@@ -71,9 +71,13 @@ describe("patroni.yml", () => {
       expect(read(render(sampleTopology())).postgresql.parameters).not.toHaveProperty(name);
   });
 
-  test("forces TLS, its socket and its logs, whatever the user's settings say", () => {
-    const yaml =
-      "postgres: {extra: {ssl: false, unix_socket_permissions: '0777', log_directory: /tmp, ssl_min_protocol_version: TLSv1}}";
+  test.each(["hba_file", "ident_file", "data_directory", "unix_socket_permissions"])(
+    "is not even rendered when the user's settings name %s",
+    (name) => expect(() => sampleTopology(`postgres: {extra: {${name}: /tmp/mine}}`)).toThrow(/settled by homelab/),
+  );
+
+  test("forces TLS and its logs, whatever the user's settings say", () => {
+    const yaml = "postgres: {extra: {ssl: false, log_directory: /tmp, ssl_min_protocol_version: TLSv1}}";
     expect(read(render(sampleTopology(yaml))).postgresql.parameters).toMatchObject({
       unix_socket_permissions: "0700",
       log_directory: "/srv/homelab/logs",

@@ -72,8 +72,12 @@ export async function findAnchor(session: Session, name: string): Promise<Anchor
     "SELECT pg_catalog.shobj_description(oid, 'pg_authid') AS comment FROM pg_catalog.pg_roles WHERE rolname = $1",
     [rolesOf(name).app],
   );
-  return readAnchor(rows[0]?.comment ?? null);
+  const anchor = readAnchor(rows[0]?.comment ?? null);
+  return anchor && currentName(anchor) === name ? anchor : undefined;
 }
+
+/** The name that a database of ours has now. */
+const currentName = (anchor: Anchor): string => anchor.deleted?.name ?? anchor.database;
 
 type Anchors = Map<string, { role: string; anchor: Anchor }>;
 
@@ -83,7 +87,7 @@ async function anchorsByDatabase(session: Session): Promise<Anchors> {
   const found: Anchors = new Map();
   for (const { role, comment } of rows) {
     const anchor = readAnchor(comment);
-    if (anchor) found.set(anchor.deleted?.name ?? anchor.database, { role, anchor });
+    if (anchor) found.set(currentName(anchor), { role, anchor });
   }
   return found;
 }

@@ -42,6 +42,7 @@ function refusal(name: string): string | undefined {
     return "may hold only lower-case letters, digits and underscores, and must begin with a letter";
   if (RESERVED.has(name) || name.startsWith("pg_") || name.startsWith("template"))
     return "is reserved by PostgreSQL or PgBouncer";
+  if (isSystemDatabase(name)) return "is the platform's own";
   return undefined;
 }
 
