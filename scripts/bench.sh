@@ -10,7 +10,5 @@ if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
 $as_root "$node" --disable-warning=ExperimentalWarning dist/main.js install-packages
 
 # pgbench opens 1,000 connections.
-limit=$(ulimit -Hn)
-if [ "$limit" = unlimited ] || [ "$limit" -gt 65536 ]; then limit=65536; fi
-ulimit -n "$limit"
+raise_open_files
 exec "$node" --disable-warning=ExperimentalWarning tests/bench/main.ts "$@"

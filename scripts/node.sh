@@ -52,3 +52,10 @@ ensure_bundle() {
   if [ -e dist/build-id ] && [ -z "$(find src package.json scripts/build.ts -newer dist/build-id -print -quit)" ]; then return; fi
   "$(find_node)" --disable-warning=ExperimentalWarning scripts/build.ts >&2
 }
+
+# Engines need more open files than the usual 1024, and what we start inherits this.
+raise_open_files() {
+  limit=$(ulimit -Hn)
+  if [ "$limit" = unlimited ] || [ "$limit" -gt 65536 ]; then limit=65536; fi
+  ulimit -n "$limit"
+}
