@@ -15,8 +15,12 @@ ensure_npm() {
   command -v npm >/dev/null 2>&1 && return
   echo "homelab: npm is missing, installing it with apt-get (a minute or two)" >&2
   if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
-  $as_root apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends npm ca-certificates >/dev/null
+  said=$(mktemp)
+  {
+    $as_root apt-get update -qq &&
+      $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm ca-certificates
+  } >"$said" 2>&1 || { cat "$said" >&2; exit 1; }
+  rm -f "$said"
 }
 
 # clean_install [--omit=dev]: npm ci. An npm that runs on an old Node silently leaves out optional packages that want a

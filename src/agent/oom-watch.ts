@@ -16,19 +16,20 @@ const KILLED = /^.*process \(PID (\d+)\) was terminated by signal 9/gm;
  * processes was killed, the kernel's counter whether memory was the reason.
  */
 export class OomWatch {
-  #kills: number | undefined;
+  /** The kernel's counts at the last two looks: it counts a kill a moment before PostgreSQL's log has its line. */
+  #kills: number[] = [];
   readonly #seen = new Set<string>();
 
   /** What is new since the last look, as sentences; the first look only takes note. */
   async look(paths: HomePaths): Promise<string[]> {
     const kills = await oomKills();
-    const before = this.#kills ?? kills;
+    const before = this.#kills[0] ?? kills;
     const lines = [...(await logTail(await currentLog(paths, "postgres"), 65536)).matchAll(KILLED)].filter(
       (m) => !this.#seen.has(m[0]),
     );
     lines.forEach((m) => this.#seen.add(m[0]));
-    const first = this.#kills === undefined;
-    this.#kills = kills;
+    const first = this.#kills.length === 0;
+    this.#kills = [...this.#kills, kills].slice(-2);
     if (first) return [];
     const why =
       kills > before

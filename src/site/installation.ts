@@ -59,17 +59,26 @@ async function readSecrets(paths: HomePaths): Promise<Secrets> {
 /** Puts a site together from an installation. */
 export function openSite(root: string, installation: Installation, program: Program, env: Site["env"] = {}): Site {
   const topology = oneNodeTopology(root, installation.settings, installation.machine);
-  let sessions: PostgresSessions | undefined;
+  // A promise, so that two who ask at once share one: what nobody knows of is never ended.
+  let sessions: Promise<PostgresSessions> | undefined;
   const secrets = () => readSecrets(topology.paths);
+  const open = async () => {
+    try {
+      return new PostgresSessions(topology, await secrets());
+    } catch (error) {
+      sessions = undefined;
+      throw error;
+    }
+  };
   return {
     topology,
     secrets,
-    postgres: async () => (sessions ??= new PostgresSessions(topology, await secrets())),
+    postgres: () => (sessions ??= open()),
     clock: systemClock,
     program,
     env,
     close: async () => {
-      await sessions?.end();
+      await (await sessions?.catch(() => undefined))?.end();
     },
   };
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitUntil } from "../../src/core/clock.ts";
 import { commandOf } from "../../src/host/processes.ts";
 import { ask } from "../harness/clients.ts";
-import { processesOf } from "../harness/engines.ts";
+import { pidsOf } from "../harness/engines.ts";
 import { TestHome, type CliResult } from "../harness/home.ts";
 
 let home: TestHome;
@@ -141,10 +141,10 @@ describe("what up refuses before it starts anything", () => {
 
 /** What was killed a moment ago may still be going: a second is enough for that. */
 async function expectNoProcessOf(at: TestHome): Promise<void> {
-  await waitUntil(async () => processesOf(at.root).length === 0, {
+  await waitUntil(async () => pidsOf(at.root).length === 0, {
     timeout: 1,
     what: "nothing is left",
-    why: () => processesOf(at.root).map(commandOf).join("; "),
+    why: () => pidsOf(at.root).map(commandOf).join("; "),
   });
 }
 

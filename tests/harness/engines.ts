@@ -19,7 +19,7 @@ function folderOf(pid: number): string {
  * Every live process of a home: its command names the home, or it works in a folder of it, as PostgreSQL's own
  * processes do, whose commands are only titles.
  */
-export function processesOf(root: string): number[] {
+export function pidsOf(root: string): number[] {
   const within = (text: string) => text.includes(`${root}/`) || text.endsWith(root) || text.includes(`${root} `);
   return pids().filter(
     (pid) =>

@@ -9,7 +9,7 @@ import { listeners } from "../../src/host/ports.ts";
 import { runAny, type CommandResult } from "../../src/host/run.ts";
 import { readDesired } from "../../src/host/services.ts";
 import { sleep } from "../../src/core/clock.ts";
-import { processesOf } from "./engines.ts";
+import { pidsOf } from "./engines.ts";
 
 /** The root of this checkout. */
 export const checkout = join(import.meta.dirname, "..", "..");
@@ -129,7 +129,7 @@ export class TestHome {
 
   /** A power cut, as far as processes go: everything of this home at once, whether it has a pid file or not. */
   async killEverything(): Promise<void> {
-    for (let found = processesOf(this.root); found.length > 0; found = processesOf(this.root)) {
+    for (let found = pidsOf(this.root); found.length > 0; found = pidsOf(this.root)) {
       for (const pid of found) {
         try {
           process.kill(pid, "SIGKILL");

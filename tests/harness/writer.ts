@@ -39,9 +39,9 @@ export class Writer {
   /** Makes the table where it is missing, and begins; answers once the first row was acknowledged. */
   static async start(url: string): Promise<Writer> {
     const table = "CREATE TABLE IF NOT EXISTS written (run uuid, n int, PRIMARY KEY (run, n))";
-    // Two writers may make it at the same moment: then one of them is told that the name is taken (23505).
+    // Two writers may make it at the same moment: then one of them is told that the name is taken.
     await ask(url, table).catch((error: { code?: string }) => {
-      if (error.code !== "23505" && error.code !== "42P07") throw error;
+      if (!["23505", "42P07", "42710"].includes(error.code ?? "")) throw error;
     });
     const writer = new Writer(url);
     await writer.isWriting();

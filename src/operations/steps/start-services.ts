@@ -2,6 +2,7 @@ import { waitUntil } from "../../core/clock.ts";
 import { lastLogLine } from "../../engines/logs.ts";
 import { nodeProcesses } from "../../engines/services.ts";
 import { certificateFiles } from "../../engines/tls.ts";
+import { readAgent, startAgent } from "../../host/agent-process.ts";
 import { isReady } from "../../host/probe.ts";
 import { findProcess, type ProcessSpec } from "../../host/processes.ts";
 import type { Step, StepContext } from "../operation.ts";
@@ -24,6 +25,8 @@ function startServices(name: string, names: string[] | undefined, deadline: numb
     check: async (context) => (await Promise.all(specs(context).map((spec) => isUp(context, spec)))).every(Boolean),
     async run(context) {
       const { signal, site } = context;
+      // After a power cut behind the barrier, a run goes on from here, and nobody else would start the agent.
+      if (!(await readAgent(site.topology.paths))?.alive) await startAgent(site.topology.paths, site.program);
       const wait = (spec: ProcessSpec) =>
         waitUntil(() => isUp(context, spec), {
           timeout: deadline - 5,
