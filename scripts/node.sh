@@ -36,8 +36,9 @@ clean_install() {
 
 # ensure_packages prod|dev: installs when package-lock.json changed or something is missing.
 ensure_packages() {
+  # A checkout that somebody develops in keeps its tools.
+  if [ -e node_modules/.homelab-dev ]; then set -- dev; fi
   stamp="node_modules/.homelab-$1"
-  [ "$1" = prod ] && [ -e node_modules/.homelab-dev ] && stamp=node_modules/.homelab-dev
   [ -e "$stamp" ] && [ ! package-lock.json -nt "$stamp" ] && return
   # One at a time: two npm ci at once take each other's folders away.
   exec 9>.install.lock

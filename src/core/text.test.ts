@@ -74,3 +74,8 @@ describe("didYouMean", () => {
     expect(didYouMean("orders", ["order", "orders_old", "borders"])).toMatch(/^(order|borders)$/);
   });
 });
+
+test("two letters the wrong way round are one slip", () => {
+  expect(didYouMean("shpo", ["shop", "blog"])).toBe("shop");
+  expect(didYouMean("hsop", ["shop", "blog"])).toBe("shop");
+});

@@ -15,15 +15,18 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
   return best && best.edits <= Math.max(1, Math.floor(word.length / 3)) ? best.c : undefined;
 }
 
-/** Levenshtein's distance. */
+/** Edits between two words: a letter added, left out, replaced, or two that stand the wrong way round (Damerau). */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) next[j] = Math.min(next[j]!, before[j - 2]! + 1);
     }
-    row = next;
+    [before, row] = [row, next];
   }
   return row[b.length]!;
 }

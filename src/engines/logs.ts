@@ -57,9 +57,9 @@ export function readableLine(line: string): string {
   }
 }
 
-/** The last line of a service's log that is not empty: the first clue when it does not come up. */
-export async function lastLogLine(paths: HomePaths, service: string): Promise<string | undefined> {
-  const lines = (await logTail(await currentLog(paths, service))).split("\n").filter((line) => line.trim());
+/** The last line of a service's log that is not empty and fits: the first clue when it does not come up. */
+export async function lastLogLine(paths: HomePaths, service: string, fits = /\S/): Promise<string | undefined> {
+  const lines = (await logTail(await currentLog(paths, service))).split("\n").filter((line) => fits.test(line));
   const last = lines.at(-1);
   return last && `Its log ends with: ${printable(readableLine(last).slice(0, 300))}`;
 }

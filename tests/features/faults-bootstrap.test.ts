@@ -19,11 +19,14 @@ async function powerCut(home: TestHome, ms: number): Promise<void> {
   const up = spawn(join(checkout, "homelab"), ["--home", home.root, "up", ...home.upFlags()], {
     stdio: "ignore",
     detached: true,
+    // Not this process's own variables: whatever begins with HOMELAB_ is a setting, and an unknown one is refused.
+    env: { PATH: process.env["PATH"]!, HOME: process.env["HOME"] ?? "/" },
   });
   const ended = new Promise((resolve) => up.once("exit", resolve));
   await sleep(ms);
   // The group: the launcher has become the command, and what it calls goes with it.
   if (up.exitCode === null) process.kill(-up.pid!, "SIGKILL");
+  else expect(up.exitCode, "it was under way, or through already").toBe(0);
   await ended;
   await home.killEverything();
 }

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import type { Topology } from "../../cluster/topology.ts";
 import type { Health } from "../../core/health.ts";
 import { errorMessage } from "../../core/errors.ts";
+import { lastLogLine } from "../logs.ts";
 import { patroniMember } from "./client.ts";
 
 /** Whether Patroni runs, sees etcd, and holds a running PostgreSQL. */
@@ -15,7 +16,9 @@ export async function patroniHealth(topology: Topology): Promise<Health> {
       watchdog: existsSync("/dev/watchdog"),
     };
     if (member.state !== "running") {
-      return { state: "down", says: `PostgreSQL is ${member.state}`, facts, hint: "homelab logs postgres shows why." };
+      const why = await lastLogLine(topology.paths, "postgres", /FATAL|PANIC/);
+      const says = `PostgreSQL is ${member.state}${why ? `. ${why}` : ""}`;
+      return { state: "down", says, facts, hint: "homelab logs postgres shows more." };
     }
     if (member.pending_restart) {
       return {
