@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Site } from "../../src/site/site.ts";
 import type { Session } from "../../src/engines/postgres/sessions.ts";
 import { waitUntil } from "../../src/core/clock.ts";
-import { currentLog } from "../../src/engines/logs.ts";
+import { currentLog, readableLine } from "../../src/engines/logs.ts";
 import { ask, askAsSuperuser, openSiteOf, refusal } from "../harness/clients.ts";
 import { TestHome } from "../harness/home.ts";
 
@@ -285,6 +285,9 @@ test("S06: list, show, status and health open no session of the superuser", asyn
   const logins = (await readFile(log))
     .subarray(before)
     .toString()
+    .split("\n")
+    .map(readableLine)
+    .join("\n")
     .match(/authorized: user=\S+ database=\S+ application_name=homelab$/gm);
   expect(new Set(logins)).toEqual(
     new Set(["authorized: user=homelab_monitor database=postgres application_name=homelab"]),
