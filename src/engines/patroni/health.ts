@@ -16,7 +16,7 @@ export async function patroniHealth(topology: Topology): Promise<Health> {
       watchdog: existsSync("/dev/watchdog"),
     };
     if (member.state !== "running") {
-      const why = await lastLogLine(topology.paths, "postgres", /FATAL|PANIC/);
+      const why = await whyNotRunning(topology);
       const says = `PostgreSQL is ${member.state}${why ? `. ${why}` : ""}`;
       return { state: "down", says, facts, hint: "homelab logs postgres shows more." };
     }
@@ -40,4 +40,10 @@ export async function patroniHealth(topology: Topology): Promise<Health> {
       hint: "homelab logs patroni shows why.",
     };
   }
+}
+
+/** A start that fails early is told on standard error, which is Patroni's log; a later end in PostgreSQL's own. */
+async function whyNotRunning({ paths }: Topology): Promise<string | undefined> {
+  const cause = /(FATAL|PANIC): +(?!the database system is (starting up|shutting down))/;
+  return (await lastLogLine(paths, "patroni", cause)) ?? lastLogLine(paths, "postgres", cause);
 }
