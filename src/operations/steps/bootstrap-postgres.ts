@@ -30,10 +30,14 @@ async function startAfresh({ site, signal }: StepContext<unknown>): Promise<void
 
 async function waitForPrimary({ site, signal }: StepContext<unknown>): Promise<void> {
   const { topology } = site;
+  // After a power cut behind the mark, the agent starts it only once etcd answers: not there yet is not gone.
+  let seen = false;
   await waitUntil(
     async () => {
       if (await isPrimary(topology)) return true;
-      if (!(await findProcess(topology.paths.run, "patroni"))) {
+      const runs = (await findProcess(topology.paths.run, "patroni")) !== undefined;
+      seen ||= runs;
+      if (seen && !runs) {
         throw new HomelabError(
           "step_failed",
           `Patroni ended while it set up PostgreSQL. ${(await lastLogLine(topology.paths, "patroni")) ?? ""}`,
