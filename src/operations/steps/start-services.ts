@@ -1,5 +1,6 @@
 import { waitUntil } from "../../core/clock.ts";
 import { lastLogLine } from "../../engines/logs.ts";
+import { isPrimary } from "../../engines/patroni/client.ts";
 import { nodeProcesses } from "../../engines/services.ts";
 import { certificateFiles } from "../../engines/tls.ts";
 import { readAgent, startAgent } from "../../host/agent-process.ts";
@@ -9,7 +10,10 @@ import type { Step, StepContext } from "../operation.ts";
 
 async function isUp({ site }: StepContext<unknown>, spec: ProcessSpec): Promise<boolean> {
   const { paths } = site.topology;
-  return (await findProcess(paths.run, spec.name)) !== undefined && isReady(spec.ready, certificateFiles(paths));
+  if ((await findProcess(paths.run, spec.name)) === undefined) return false;
+  if (!(await isReady(spec.ready, certificateFiles(paths)))) return false;
+  // After a crash PostgreSQL answers as a standby first: what follows here wants to write.
+  return spec.name !== "patroni" || isPrimary(site.topology);
 }
 
 /** Waits until the agent has started these services and each really answers. */
