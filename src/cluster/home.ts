@@ -62,3 +62,7 @@ export function homeFolders(paths: HomePaths): { path: string; mode: number }[] 
   const closed = [paths.etc, paths.tls, paths.data, paths.run, paths.logs, paths.credentials, paths.dumps, paths.state];
   return [{ path: paths.root, mode: 0o711 }, ...closed.map((path) => ({ path, mode: 0o700 }))];
 }
+
+/** The socket of the node's hub; a second hub of the same home has one of its own name. */
+export const hubSocketPath = (paths: Pick<HomePaths, "run">, instance?: string): string =>
+  join(paths.run, instance ? `hub-${instance}.sock` : "hub.sock");

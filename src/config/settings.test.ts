@@ -8,9 +8,19 @@ test("every default holds against its own rule", () => {
   expect(settingsSchema.parse(structuredClone(defaults))).toEqual(defaults);
 });
 
-test("no setting is a secret: settings are shown, printed and kept in git", () => {
+test("a setting that is a secret is marked as one; what has a default is shown, printed and kept in git", () => {
+  const secret = /password|secret|token|api_key|credential/i;
   const paths = flatten(defaults).map(([path]) => path);
-  expect(paths.filter((path) => /password|secret|token|api_key|credential/i.test(path))).toEqual([]);
+  expect(paths.filter((path) => secret.test(path))).toEqual([]);
+  const unmarked: string[] = [];
+  const walk = (schema: Record<string, unknown>): void => {
+    for (const [name, child] of Object.entries((schema["properties"] ?? {}) as Record<string, typeof schema>)) {
+      if (secret.test(name) && child["writeOnly"] !== true) unmarked.push(name);
+      walk(child);
+    }
+  };
+  walk(settingsJsonSchema() as Record<string, unknown>);
+  expect(unmarked).toEqual([]);
 });
 
 test("the schema for editors describes every setting, and forbids unknown ones", () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseDuration } from "../core/units.ts";
+import { sso } from "./sso.ts";
 
 const port = (value: number, help: string) => z.int().min(1).max(65535).default(value).describe(help);
 
@@ -50,6 +51,8 @@ const network = z.strictObject({
       etcd_client: port(2379, "etcd, inside the cluster"),
       etcd_peer: port(2380, "etcd among its members, inside the cluster"),
       haproxy_stats: port(7000, "HAProxy's statistics, inside the cluster"),
+      hub: port(5000, "API and dashboard"),
+      hub_peer: port(5443, "The hub among its like, inside the cluster; a client certificate is required"),
     })
     .prefault({}),
 });
@@ -107,6 +110,24 @@ const patroni = z.strictObject({
   retry_timeout: z.int().min(3).max(60).default(3).describe("Seconds that Patroni tries etcd and PostgreSQL again"),
 });
 
+const hub = z.strictObject({
+  hosts: z
+    .array(z.string().regex(/^[A-Za-z0-9.-]{1,253}$/, "expected a host name"))
+    .default([])
+    .describe("Further host names at which the dashboard is reached; requests for others are refused (DNS rebinding)"),
+  trusted_proxies: z
+    .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
+    .default([])
+    .describe("Proxies whose X-Forwarded-For, -Proto and -Host are believed"),
+  base_path: z
+    .string()
+    .regex(/^(\/[A-Za-z0-9._~-]+)*$/, "expected a path such as /homelab, without a slash at its end")
+    .default("")
+    .describe("The path prefix under which a proxy shows the hub"),
+  session_idle: duration("12h", "A web session ends after so long without a request"),
+  session_lifetime: duration("30d", "A web session ends after so long in any case"),
+});
+
 const logs = z.strictObject({
   max_size_mb: z.int().min(1).max(10000).default(20).describe("A log of this many MB is rotated"),
   keep: z.int().min(1).max(100).default(5).describe("Rotated logs that are kept of each"),
@@ -126,7 +147,9 @@ export const settingsSchema = z
     postgres: postgres.prefault({}).describe("PostgreSQL"),
     pgbouncer: z.strictObject({ extra: extra("PgBouncer's own settings by their names") }).prefault({}),
     patroni: patroni.prefault({}).describe("Patroni's timing"),
+    hub: hub.prefault({}).describe("API and dashboard"),
     logs: logs.prefault({}).describe("Rotation of the logs"),
+    sso: sso.optional().describe("Single sign-on; without it there are local accounts only"),
   })
   .describe("homelab.yaml");
 

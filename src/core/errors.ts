@@ -5,6 +5,18 @@
  */
 export const errorTable = {
   usage: { status: 400, exit: 2, title: "The command was not understood" },
+  request_malformed: { status: 400, exit: 2, title: "The request was not understood" },
+  host_refused: { status: 421, exit: 4, title: "This name is not ours" },
+  origin_refused: { status: 403, exit: 4, title: "The request came from another site" },
+  method_not_allowed: { status: 405, exit: 2, title: "Not with this method" },
+  request_timeout: { status: 408, exit: 3, title: "The request came too slowly" },
+  head_too_large: { status: 431, exit: 2, title: "The request's line and headers are too long" },
+  body_too_large: { status: 413, exit: 2, title: "The request is too large" },
+  media_type_unsupported: { status: 415, exit: 2, title: "Only JSON is understood" },
+  too_many_requests: { status: 429, exit: 1, title: "Too many requests" },
+  idempotency_mismatch: { status: 422, exit: 2, title: "The key was used for another request" },
+  already_ended: { status: 409, exit: 2, title: "It has ended already" },
+  no_leader: { status: 503, exit: 6, title: "No hub leads" },
   configuration_invalid: { status: 422, exit: 2, title: "The configuration does not hold" },
   invariant_violated: { status: 422, exit: 2, title: "The configuration contradicts itself" },
   input_invalid: { status: 422, exit: 2, title: "The input does not hold" },
@@ -14,6 +26,13 @@ export const errorTable = {
   version_refused: { status: 409, exit: 2, title: "An engine's version would endanger data" },
   packages_missing: { status: 409, exit: 2, title: "Packages are missing" },
   not_allowed: { status: 403, exit: 4, title: "Not allowed" },
+  not_signed_in: { status: 401, exit: 4, title: "Not signed in" },
+  too_many_attempts: { status: 429, exit: 4, title: "Too many attempts" },
+  name_taken: { status: 409, exit: 1, title: "The name is taken" },
+  last_admin: { status: 409, exit: 4, title: "This is the last admin" },
+  sso_failed: { status: 400, exit: 4, title: "The single sign-on did not go through" },
+  sso_refused: { status: 403, exit: 4, title: "Single sign-on lets this account not in" },
+  sso_unavailable: { status: 503, exit: 6, title: "Single sign-on is not available" },
   database_exists: { status: 409, exit: 1, title: "The database exists" },
   database_protected: { status: 409, exit: 4, title: "The database is protected" },
   confirmation_required: { status: 409, exit: 2, title: "A confirmation is missing" },
@@ -29,6 +48,8 @@ export const errorTable = {
   steps_unknown: { status: 409, exit: 1, title: "The run was begun by another version" },
   process_failed: { status: 500, exit: 1, title: "A program failed" },
   engine_unreachable: { status: 503, exit: 6, title: "An engine does not answer" },
+  platform_database_away: { status: 503, exit: 6, title: "The platform's database does not answer" },
+  platform_database_newer: { status: 409, exit: 1, title: "The platform's database was written by a newer version" },
   failed: { status: 500, exit: 1, title: "Failed" },
 } as const;
 
@@ -42,6 +63,8 @@ export interface ErrorDetails {
   cause?: unknown;
   /** For input errors: which field, and what is wrong with it. */
   errors?: { field: string; message: string }[];
+  /** For whom it is too early: after how many seconds the same may be tried again. */
+  retryAfterSeconds?: number;
 }
 
 /** An error with a code of the table, a sentence for a person, and a hint. */
@@ -49,6 +72,7 @@ export class HomelabError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly errors: { field: string; message: string }[] | undefined;
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -56,6 +80,7 @@ export class HomelabError extends Error {
     this.code = code;
     this.hint = details.hint;
     this.errors = details.errors;
+    this.retryAfterSeconds = details.retryAfterSeconds;
   }
 }
 

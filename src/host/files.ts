@@ -4,7 +4,9 @@ import { chmod, mkdir, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 
-const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
+/** What has a name that no file can have is not there either. */
+const isMissing = (error: unknown): boolean =>
+  ["ENOENT", "ENAMETOOLONG"].includes((error as NodeJS.ErrnoException).code ?? "");
 
 /**
  * The text of a file, or undefined if there is none. Our files are small and local: read at once, one takes some

@@ -24,6 +24,8 @@ const SERVICE_OF: Record<keyof Ports, string> = {
   patroni: "patroni",
   etcd_client: "etcd",
   etcd_peer: "etcd",
+  hub: "hub",
+  hub_peer: "hub",
 };
 
 /** Refuses a system that the engines' packages are not made for. @throws HomelabError `machine_unsuitable` */
