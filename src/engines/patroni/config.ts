@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { stringify } from "yaml";
-import type { Secrets } from "../../config/secrets.ts";
+import type { SecretName, Secrets } from "../../config/secrets.ts";
 import { dcsOnlyParameters } from "../../cluster/sizing.ts";
 import type { Topology } from "../../cluster/topology.ts";
 import { GENERATED, type RenderedFile } from "../engine.ts";
@@ -79,7 +79,7 @@ function localParameters(topology: Topology) {
 export function renderPatroni(topology: Topology, secrets: Secrets): RenderedFile {
   const { scope, node, nodes, ports, paths, programs, parameters } = topology;
   const tls = certificateFiles(paths);
-  const login = (username: string, secret: keyof Secrets) => ({ username, password: secrets[secret].reveal() });
+  const login = (username: string, secret: SecretName) => ({ username, password: secrets[secret].reveal() });
   const shared = Object.fromEntries(
     Object.entries(parameters).filter(([name]) => !(dcsOnlyParameters as readonly string[]).includes(name)),
   );

@@ -16,6 +16,7 @@ export function createLogin(role: string, verifier: string, connectionLimit: num
   return `CREATE ROLE ${id(role)} LOGIN ${HARMLESS} CONNECTION LIMIT ${Math.trunc(connectionLimit)} PASSWORD ${text(verifier)}${inRole}`;
 }
 
+export const makeHarmless = (role: string) => `ALTER ROLE ${id(role)} ${HARMLESS}`;
 export const setPassword = (role: string, verifier: string) =>
   `ALTER ROLE ${id(role)} LOGIN PASSWORD ${text(verifier)} VALID UNTIL 'infinity'`;
 export const setValidUntil = (role: string, until: Date) =>
@@ -48,6 +49,9 @@ export const dropOwned = (role: string) => `DROP OWNED BY ${id(role)} CASCADE`;
 /** Nobody but a superuser gets in: PUBLIC may connect to a new database until that was taken from it. */
 export const createDatabase = (name: string, owner: string, template: string) =>
   `CREATE DATABASE ${id(name)} OWNER ${id(owner)} TEMPLATE ${id(template)} STRATEGY wal_log CONNECTION LIMIT 0`;
+/** The platform's own, in UTF-8 whatever the cluster's own encoding is. */
+export const createPlatformDatabase = (name: string, owner: string) =>
+  `CREATE DATABASE ${id(name)} OWNER ${id(owner)} TEMPLATE template0 ENCODING 'UTF8' STRATEGY wal_log CONNECTION LIMIT 0`;
 export const renameDatabase = (name: string, to: string) => `ALTER DATABASE ${id(name)} RENAME TO ${id(to)}`;
 export const limitConnections = (name: string, limit: number) =>
   `ALTER DATABASE ${id(name)} CONNECTION LIMIT ${Math.trunc(limit)}`;
@@ -58,12 +62,17 @@ export const revokeAllFromPublic = (name: string) => `REVOKE ALL ON DATABASE ${i
 export const grantConnect = (name: string, roles: string[]) =>
   `GRANT CONNECT ON DATABASE ${id(name)} TO ${roles.map(id).join(", ")}`;
 
+/** Inside a database: schema public for the owner alone. */
+export const ownSchema = (owner: string) => [
+  "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+  `ALTER SCHEMA public OWNER TO ${id(owner)}`,
+];
+
 /** Inside a database: schema public for the owner and its readers alone, and what the owner creates later is readable too. */
 export function schemaPrivileges(owner: string, readOnly: string): string[] {
   const defaults = `ALTER DEFAULT PRIVILEGES FOR ROLE ${id(owner)}`;
   return [
-    "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-    `ALTER SCHEMA public OWNER TO ${id(owner)}`,
+    ...ownSchema(owner),
     `GRANT USAGE ON SCHEMA public TO ${id(readOnly)}`,
     `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${id(readOnly)}`,
     `GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO ${id(readOnly)}`,

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { PLATFORM_DATABASE } from "../../cluster/platform-roles.ts";
 import { HomelabError } from "../../core/errors.ts";
 import { printable } from "../../core/text.ts";
 
@@ -20,7 +21,7 @@ const RESERVED = new Set([
 
 /** Databases that the platform or PostgreSQL itself lives on: nobody deletes them by name. */
 export const isSystemDatabase = (name: string): boolean =>
-  name === "postgres" || name.startsWith("template") || name === "homelab_jarvis";
+  name === "postgres" || name.startsWith("template") || name === PLATFORM_DATABASE;
 
 /**
  * Refuses a name that we would not create, with a suggestion: two long names must not collide by truncation, and no

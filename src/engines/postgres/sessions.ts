@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import { Client, type QueryResultRow } from "pg";
 import { HomelabError, errorMessage } from "../../core/errors.ts";
 import type { Secrets } from "../../config/secrets.ts";
@@ -13,6 +14,9 @@ export interface Session {
   /** Several statements as one transaction: all or nothing. */
   transaction(statements: string[]): Promise<void>;
 }
+
+/** Milliseconds after which a look is given up: sizes of many databases take a while, and nothing else does. */
+const LONGEST_LOOK = 30_000;
 
 /** Milliseconds that a session inside a database is kept after its last use. */
 const KEEP_INSIDE = 250;
@@ -34,9 +38,12 @@ export class PostgresSessions {
     return session(await this.#keep("postgres"));
   }
 
-  /** The looking session: pg_monitor, no superuser. */
+  /**
+   * The looking session: pg_monitor, no superuser. Where a look takes too long, its connection is ended: those who ask
+   * again would otherwise queue behind a server that hangs.
+   */
   async monitor(): Promise<Session> {
-    return session(await this.#keep("homelab_monitor"));
+    return session(await this.#keep("homelab_monitor"), LONGEST_LOOK);
   }
 
   /**
@@ -90,7 +97,9 @@ export class PostgresSessions {
 
   async #connect(user: PlatformRole, database: string): Promise<Client> {
     const socket = postgresSocket(this.#topology);
+    const wire = new Socket();
     const client = new Client({
+      stream: () => wire,
       host: socket.directory,
       port: socket.port,
       user,
@@ -102,6 +111,7 @@ export class PostgresSessions {
       pipeline: true,
       options: pinnedOptions({ postgresql: this.#topology.versions.postgresql, superuser: user === "postgres" }),
     });
+    wires.set(client, wire);
     client.on("error", () => {});
     try {
       await client.connect();
@@ -115,10 +125,15 @@ export class PostgresSessions {
   }
 }
 
-function session(client: Client): Session {
+/** The wire of each connection, so that one that hangs can be cut. */
+const wires = new WeakMap<Client, Socket>();
+
+function session(client: Client, longest?: number): Session {
   return {
-    query: async <R extends QueryResultRow>(text: string, values?: unknown[]) =>
-      (await client.query<R>(text, values)).rows,
+    async query<R extends QueryResultRow>(text: string, values?: unknown[]) {
+      const timer = longest === undefined ? undefined : setTimeout(() => wires.get(client)?.destroy(), longest).unref();
+      return (await client.query<R>(text, values).finally(() => clearTimeout(timer))).rows;
+    },
     async transaction(statements) {
       try {
         // One message: the server runs it as one transaction, and there is one round trip.
