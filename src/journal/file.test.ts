@@ -9,17 +9,22 @@ import { homePaths } from "../cluster/home.ts";
 import { ensureFolder } from "../host/files.ts";
 import { newRunId } from "../core/ids.ts";
 import { openFileJournal } from "./file.ts";
-import { journalContract } from "./journal.contract.ts";
+import { importContract, type ImportableStore } from "./import.contract.ts";
+import { journalContract, type ContractOptions } from "./journal.contract.ts";
 import { openJournal } from "./open.ts";
+import { schemaSteps } from "./schema.ts";
 
-journalContract("the file store", async ({ clock, isAlive }) => {
+async function fileStore({ clock, isAlive }: ContractOptions): Promise<ImportableStore> {
   const folder = await mkdtemp(join(tmpdir(), "hl-journal-"));
   const path = join(folder, "journal.db");
   return {
     connect: async (holder) => openFileJournal({ path, clock, holder, isAlive }),
     destroy: () => rm(folder, { recursive: true }),
   };
-});
+}
+
+journalContract("the file store", fileStore);
+importContract("from file to file", { from: fileStore, to: fileStore });
 
 describe("the file store", () => {
   let root: string;
@@ -124,6 +129,22 @@ describe("the file store", () => {
     const again = new DatabaseSync(path, { readOnly: true });
     expect(again.prepare("PRAGMA user_version").get()).toEqual({ user_version: 99 });
     again.close();
+  });
+
+  test("brings a file of the first version to the newest, with its runs and their locks", async () => {
+    const path = homePaths(root).journal;
+    const database = new DatabaseSync(path);
+    database.exec(schemaSteps[0]!);
+    database.exec(`PRAGMA user_version = 1;
+      INSERT INTO runs (id, operation, input, fingerprint, steps, state, caller, created_at, lease_until)
+      VALUES ('op_1', 'test.do', '{}', 'x', '[]', 'running', 'test', '2026-01-01T00:00:00.000Z', 0);
+      INSERT INTO locks (name, run_id) VALUES ('cluster', 'op_1')`);
+    database.close();
+    const journal = openJournal(homePaths(root));
+    expect(await journal.list()).toMatchObject([{ id: "op_1", operation: "test.do" }]);
+    const run = { operation: "test.other", input: {}, steps: [], locks: ["cluster/a"], caller: "test" };
+    expect(await journal.begin({ id: newRunId(Date.now()), ...run })).toMatchObject({ kind: "locked" });
+    await journal.close();
   });
 
   test("opens an existing file again with all that is in it", async () => {

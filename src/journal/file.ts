@@ -2,18 +2,23 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 import type { Clock } from "../core/clock.ts";
 import { HomelabError } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
-import { stableStringify, type Json } from "../core/json.ts";
+import type { Json } from "../core/json.ts";
+import { exportFromFile, importIntoFile } from "./file-import.ts";
 import {
   LEASE_SECONDS,
   type Admission,
   type Claim,
   type Holder,
   type Journal,
+  type LocalJournal,
   type NewRun,
+  type Obstacle,
   type Run,
+  type RunRecord,
   type StepEntry,
 } from "./journal.ts";
-import { entryFromRow, runFromRow, type EntryRow, type RunRow } from "./rows.ts";
+import { fingerprintOf } from "./merge.ts";
+import { entryFromRow, jsonText, runFromRow, type EntryRow, type RunRow } from "./rows.ts";
 import { schemaSteps } from "./schema.ts";
 
 /** What the file store needs of its process. */
@@ -29,11 +34,11 @@ export interface FileJournalOptions {
  * In WAL mode with `synchronous = NORMAL` a line survives the death of any process at once; a power cut may take the
  * last lines, and then their steps are looked at again. A barrier, the begin and the end of a run are forced to disk.
  */
-export function openFileJournal(options: FileJournalOptions): Journal {
+export function openFileJournal(options: FileJournalOptions): LocalJournal {
   return new FileJournal(options);
 }
 
-class FileJournal implements Journal {
+class FileJournal implements LocalJournal {
   readonly #db: DatabaseSync;
   readonly #options: FileJournalOptions;
   readonly #statements = new Map<string, StatementSync>();
@@ -46,23 +51,20 @@ class FileJournal implements Journal {
   }
 
   async begin(run: NewRun): Promise<Admission> {
-    const fingerprint = stableStringify([run.operation, run.input]);
     return this.#transaction(true, () => {
-      const same = this.#row<RunRow>("SELECT * FROM runs WHERE state = 'running' AND fingerprint = ?", fingerprint);
-      if (same) return { kind: "same", run: runFromRow(same) };
-      for (const lock of run.locks) {
-        const holder = this.#row<RunRow>(
-          // Locks are paths: one holds off itself, what is above it and what is below it.
-          `SELECT r.* FROM locks l JOIN runs r ON r.id = l.run_id
-           WHERE l.name = ?1 OR substr(?1, 1, length(l.name) + 1) = l.name || '/' OR substr(l.name, 1, length(?1) + 1) = ?1 || '/'`,
-          lock,
-        );
-        if (holder) return { kind: "locked", lock, run: runFromRow(holder) };
-      }
+      const obstacle = this.#obstacle(run);
+      if (obstacle) return obstacle;
       this.#run(
-        `INSERT INTO runs (id, operation, input, fingerprint, steps, state, caller, created_at, holder, lease_until)
-         VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?)`,
-        ...[run.id, run.operation, JSON.stringify(run.input), fingerprint, JSON.stringify(run.steps)],
+        `INSERT INTO runs (id, operation, title, input, fingerprint, steps, state, caller, created_at, holder, lease_until)
+         VALUES (?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?)`,
+        ...[
+          run.id,
+          run.operation,
+          run.title ?? null,
+          JSON.stringify(run.input),
+          fingerprintOf(run),
+          JSON.stringify(run.steps),
+        ],
         ...[run.caller, this.#now(), JSON.stringify(this.#options.holder), this.#leaseEnd()],
       );
       for (const lock of run.locks) this.#run("INSERT INTO locks (name, run_id) VALUES (?, ?)", lock, run.id);
@@ -92,7 +94,7 @@ class FileJournal implements Journal {
   }
 
   async release(claim: Claim): Promise<void> {
-    this.#update(claim, "holder = NULL, lease_until = 0");
+    this.#update(claim, "lease_until = 0");
   }
 
   async append(
@@ -106,10 +108,7 @@ class FileJournal implements Journal {
         `INSERT INTO entries (run_id, seq, at, step, event, barrier, output, says)
          VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM entries WHERE run_id = ?1), ?2, ?3, ?4, ?5, ?6, ?7)`,
         ...[claim.runId, this.#now(), entry.step, entry.event, entry.barrier ? 1 : 0],
-        ...[
-          entry.output === undefined || entry.output === null ? null : JSON.stringify(entry.output),
-          entry.says ?? null,
-        ],
+        ...[jsonText(entry.output), entry.says ?? null],
       );
     });
   }
@@ -119,12 +118,11 @@ class FileJournal implements Journal {
   }
 
   async finish(claim: Claim, state: Run["state"], outcome: { result?: Json; error?: Run["error"] }): Promise<void> {
-    const text = (value: unknown) => (value === undefined || value === null ? null : JSON.stringify(value));
     this.#transaction(true, () => {
       this.#update(
         claim,
-        "state = ?, finished_at = ?, result = ?, error = ?, current_step = NULL, progress = NULL, holder = NULL",
-        ...[state, this.#now(), text(outcome.result), text(outcome.error)],
+        "state = ?, finished_at = ?, result = ?, error = ?, current_step = NULL, progress = NULL",
+        ...[state, this.#now(), jsonText(outcome.result), jsonText(outcome.error)],
       );
       this.#run("DELETE FROM locks WHERE run_id = ?", claim.runId);
     });
@@ -151,6 +149,15 @@ class FileJournal implements Journal {
     return rows.map(runFromRow);
   }
 
+  async count(filter: Parameters<Journal["count"]>[0] = {}): Promise<number> {
+    const { state = null, operation = null } = filter;
+    const row = this.#row<{ n: number }>(
+      "SELECT count(*) AS n FROM runs WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR operation = ?2)",
+      ...[state, operation],
+    );
+    return row!.n;
+  }
+
   async interrupted(): Promise<Run[]> {
     const rows = this.#rows<RunRow>("SELECT * FROM runs WHERE state = 'running' ORDER BY id");
     return rows.filter((row) => !this.#isHeld(row)).map(runFromRow);
@@ -160,9 +167,51 @@ class FileJournal implements Journal {
     return this.#run("UPDATE runs SET cancel_requested = 1 WHERE id = ? AND state = 'running'", id) === 1;
   }
 
+  async export(id: RunId): Promise<RunRecord | undefined> {
+    return exportFromFile(this.#db, id);
+  }
+
+  async import(record: RunRecord, durable = true): Promise<"written" | "stale"> {
+    return this.#transaction(durable, () => importIntoFile(this.#db, record));
+  }
+
+  async obstacle(run: NewRun): Promise<Obstacle | undefined> {
+    return this.#obstacle(run);
+  }
+
+  async unsynced(): Promise<RunId[]> {
+    return this.#rows<{ id: RunId }>("SELECT id FROM runs WHERE synced = 0 ORDER BY id").map(({ id }) => id);
+  }
+
+  async noteSynced(id: RunId, synced: boolean): Promise<void> {
+    this.#run("UPDATE runs SET synced = ? WHERE id = ? AND state <> 'running'", synced ? 1 : 0, id);
+  }
+
+  async forget({ runId, epoch }: Claim): Promise<void> {
+    this.#run("DELETE FROM runs WHERE id = ? AND epoch <= ?", runId, epoch);
+  }
+
   async close(): Promise<void> {
     this.#statements.clear();
     this.#db.close();
+  }
+
+  #obstacle(run: NewRun): Obstacle | undefined {
+    const same = this.#row<RunRow>(
+      "SELECT * FROM runs WHERE state = 'running' AND fingerprint = ?",
+      fingerprintOf(run),
+    );
+    if (same) return { kind: "same", run: runFromRow(same) };
+    for (const lock of run.locks) {
+      const holder = this.#row<RunRow>(
+        // Locks are paths: one holds off itself, what is above it and what is below it.
+        `SELECT r.* FROM locks l JOIN runs r ON r.id = l.run_id
+         WHERE l.name = ?1 OR substr(?1, 1, length(l.name) + 1) = l.name || '/' OR substr(l.name, 1, length(?1) + 1) = ?1 || '/'`,
+        lock,
+      );
+      if (holder) return { kind: "locked", lock, run: runFromRow(holder) };
+    }
+    return undefined;
   }
 
   /** A run is held while its process lives and renews its lease. */

@@ -92,6 +92,11 @@ function begins(): void {
     });
   });
 
+  test("keeps what a person would call the run", async () => {
+    const { runId } = await claim(first, { title: "Create database shop" });
+    expect(await second.get(runId)).toMatchObject({ operation: "test.do", title: "Create database shop" });
+  });
+
   test("answers the run that does the very same already, whatever the order of its input's keys", async () => {
     const { runId } = await claim(first, { input: { a: 1, b: { c: 2, d: 3 } } });
     const admission = await second.begin(newRun({ input: { b: { d: 3, c: 2 }, a: 1 } }));
@@ -333,6 +338,15 @@ function lists(): void {
     expect(await found({ operation: "test.odd" })).toEqual([5, 3, 1]);
     expect(await found({ operation: "test.odd", state: "failed" })).toEqual([3]);
     expect(await found({ state: "refused" })).toEqual([]);
+  });
+
+  test("counts what it would have", async () => {
+    await fill();
+    expect(await second.count()).toBe(6);
+    expect(await second.count({ state: "running" })).toBe(2);
+    expect(await second.count({ operation: "test.odd" })).toBe(3);
+    expect(await second.count({ operation: "test.odd", state: "failed" })).toBe(1);
+    expect(await second.count({ state: "refused" })).toBe(0);
   });
 
   test("comes in pages, each beginning where the one before ended", async () => {

@@ -31,6 +31,8 @@ export interface Progress {
 export interface Run {
   id: RunId;
   operation: string;
+  /** What a person would call it, where the operation said so: "Create database shop". */
+  title?: string;
   input: Json;
   state: RunState;
   /** The names of the steps as they were when the run began; frozen. */
@@ -61,6 +63,8 @@ export interface Claim {
 export interface NewRun {
   id: RunId;
   operation: string;
+  /** What a person would call it. */
+  title?: string;
   input: Json;
   steps: string[];
   /** Paths such as `cluster/database/shop`: a lock holds off itself, its ancestors and its descendants. */
@@ -103,9 +107,50 @@ export interface Journal {
   entries(id: RunId, afterSeq?: number): Promise<StepEntry[]>;
   /** Newest first. */
   list(filter?: { state?: RunState; operation?: string; limit?: number; before?: RunId }): Promise<Run[]>;
+  /** How many runs there are. */
+  count(filter?: { state?: RunState; operation?: string }): Promise<number>;
   /** Runs that are under way but whose holder is gone. */
   interrupted(): Promise<Run[]>;
   /** Asks a run to stop at its next step; answers whether it still could. */
   requestCancel(id: RunId): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** Everything that a store knows of one run, as another store takes it over. */
+export interface RunRecord {
+  run: Run;
+  entries: StepEntry[];
+  /** Who holds it, or held it last within this epoch; null for a run of an older version that is over. */
+  holder: Holder | null;
+  epoch: number;
+  /** Milliseconds since the epoch of time until which the claim holds; 0 once it was given up. */
+  leaseUntil: number;
+  locks: string[];
+}
+
+/** A store whose runs can be brought to another store, and which takes those of another. */
+export interface ImportableJournal extends Journal {
+  export(id: RunId): Promise<RunRecord | undefined>;
+  /**
+   * Writes down what another store knows of a run. Safe to repeat: lines are known by their number, a run that is over
+   * stays over. A record of a later epoch replaces what is here. `stale`, and nothing is written, when this store knows
+   * a later epoch, or the same one of another holder: then the run went on elsewhere. Unless it is `durable`, a power cut
+   * may take it.
+   */
+  import(record: RunRecord, durable?: boolean): Promise<"written" | "stale">;
+}
+
+/** What keeps a new run from beginning. */
+export type Obstacle = Exclude<Admission, { kind: "claimed" }>;
+
+/** The store of one home, which remembers what the store of all hubs has not got yet. */
+export interface LocalJournal extends ImportableJournal {
+  /** What would keep this run from beginning now. */
+  obstacle(run: NewRun): Promise<Obstacle | undefined>;
+  /** The runs of which the other store may lack something, the oldest first. */
+  unsynced(): Promise<RunId[]>;
+  /** Notes whether the other store has everything of a run that is over. */
+  noteSynced(id: RunId, synced: boolean): Promise<void>;
+  /** Removes a run that goes on elsewhere in a later epoch than this one. */
+  forget(claim: Claim): Promise<void>;
 }

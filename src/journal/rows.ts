@@ -7,6 +7,7 @@ import type { Progress, Run, RunState, StepEntry, StepEvent } from "./journal.ts
 export interface RunRow {
   id: string;
   operation: string;
+  title: string | null;
   input: string;
   steps: string;
   state: string;
@@ -34,12 +35,17 @@ export interface EntryRow {
   says: string | null;
 }
 
+/** A value as both stores keep it: nothing is NULL, not the text `null`. */
+export const jsonText = (value: unknown): string | null =>
+  value === undefined || value === null ? null : JSON.stringify(value);
+
 const json = <T>(text: string | null): T | null => (text === null ? null : (JSON.parse(text) as T));
 
 export function runFromRow(row: RunRow): Run {
   return {
     id: row.id as RunId,
     operation: row.operation,
+    ...(row.title === null ? {} : { title: row.title }),
     input: JSON.parse(row.input) as Json,
     state: row.state as RunState,
     steps: JSON.parse(row.steps) as string[],

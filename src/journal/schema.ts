@@ -35,4 +35,17 @@ export const schemaSteps: readonly string[] = [
      name TEXT PRIMARY KEY,
      run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE
    ) STRICT, WITHOUT ROWID;`,
+  // Two stores may have let runs in that hold each other off: one that is imported brings its locks all the same.
+  `ALTER TABLE runs ADD COLUMN title TEXT;
+   CREATE TABLE locks_of_runs (
+     name TEXT NOT NULL,
+     run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+     PRIMARY KEY (name, run_id)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO locks_of_runs SELECT name, run_id FROM locks;
+   DROP TABLE locks;
+   ALTER TABLE locks_of_runs RENAME TO locks;`,
+  // The store of all hubs lacks something of every run that it was not seen to have whole.
+  `ALTER TABLE runs ADD COLUMN synced INTEGER NOT NULL DEFAULT 0;
+   CREATE INDEX runs_unsynced ON runs (id) WHERE synced = 0;`,
 ];

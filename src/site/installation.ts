@@ -19,7 +19,8 @@ export interface Installation {
   machine: MachineFacts;
 }
 
-const installationPath = (paths: HomePaths): string => join(paths.state, "installation.json");
+/** Where the settings and the machine are kept as the last `up` found them. */
+export const installationPath = (paths: HomePaths): string => join(paths.state, "installation.json");
 
 export const readInstallation = (paths: HomePaths): Promise<Installation | undefined> =>
   readJson<Installation>(installationPath(paths));
@@ -35,7 +36,7 @@ export const writeInstallation = (paths: HomePaths, installation: Installation):
   writeAtomic(installationPath(paths), `${JSON.stringify(installation, null, 1)}\n`);
 
 /** @throws HomelabError `not_installed` when there is nothing under this home. */
-async function requireInstallation(paths: HomePaths): Promise<Installation> {
+export async function requireInstallation(paths: HomePaths): Promise<Installation> {
   const installation = await readInstallation(paths).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EACCES") throw error;
     throw new HomelabError("not_allowed", `${paths.root} belongs to another user`, {
