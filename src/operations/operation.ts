@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { RunId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
+import type { Scope } from "../core/scope.ts";
 import type { Progress } from "../journal/journal.ts";
 import type { Site } from "../site/site.ts";
 
@@ -54,11 +55,27 @@ export interface Bracket<In> {
 /** A reason to refuse before the first change: throws a HomelabError with a hint. */
 export type Guard<In> = (context: StepContext<In>) => Promise<void>;
 
+/** An operation's own place in the API. What stands in braces is a field of the input; the other fields are the body. */
+interface Route {
+  method: "POST" | "DELETE";
+  path: `/api/${string}`;
+}
+
 /** A named thing that the platform does; the same name in its file, journal row, command, route and button. */
 export interface Operation<In> {
   name: `${string}.${string}`;
   summary: string;
+  /** What a person would call one run: "Delete database shop". */
+  title(input: In): string;
+  /** Who may ask for it. */
+  scope: Scope;
+  /** Null for what a machine does only for itself, by the command line. */
+  route: Route | null;
+  /** The command that asks for it: `db delete`. */
+  command: string;
   input: z.ZodType<In>;
+  /** What a person at a browser types before it is done, where it takes something away. */
+  confirm?(input: In): string;
   /** What nobody else may touch meanwhile, as paths. */
   locks(input: In): string[];
   guards: Guard<In>[];

@@ -245,6 +245,17 @@ describe("going away", () => {
     expect(world.done.filter((line) => line === "a")).toHaveLength(1);
   });
 
+  test("because the leadership was lost changes nothing more: a bracket is left by whoever goes on", async () => {
+    const { left, operation, run } = await leaveDuring(new HomelabError("lease_lost", "this process no longer leads"));
+    expect(left).toBeInstanceOf(Detach);
+    expect(run).toMatchObject({ state: "running", error: null });
+    expect(world.facts.has("paused")).toBe(true);
+    const next = bench.process([operation]);
+    expect(await next.runner.tryResume(run)).toBe(true);
+    expect((await next.journal.get(run.id))!.state).toBe("completed");
+    expect(world.facts.has("paused")).toBe(false);
+  });
+
   test("before the first step begins the run all the same, for others to do", async () => {
     const signal = AbortSignal.abort(new Detach());
     const operation = testOperation([world.step("a")]);

@@ -5,7 +5,7 @@ import type { Json } from "../core/json.ts";
 import type { Claim, Run } from "../journal/journal.ts";
 import { checkFrozenSteps } from "./history.ts";
 import { stepNames, type AnyOperation } from "./operation.ts";
-import { Walk, type WalkOptions } from "./walk.ts";
+import { isLeaseLost, Walk, type WalkOptions } from "./walk.ts";
 
 /** The reason of a signal by which a run is left to others, and what `start` throws then: it goes on elsewhere. */
 export class Detach extends Error {
@@ -35,6 +35,17 @@ export interface Finished {
   result: Json;
 }
 
+/** A run that was begun, or one that was under way already. */
+export interface Begun {
+  id: RunId;
+  /** Whether this call began it; false for one that was under way. */
+  fresh: boolean;
+  /** When it has passed its guards. Rejects with the error of the guard that refused it. */
+  admitted: Promise<void>;
+  /** Its end. Rejects with the operation's own error. */
+  finished: Promise<Finished>;
+}
+
 /** Milliseconds between two renewals of the lease; a sixth of its length. */
 const RENEW_EVERY = 5000;
 
@@ -54,27 +65,53 @@ export class Runner {
    * @throws HomelabError with the operation's own error; `busy` when a lock stays taken.
    */
   async start(name: string, rawInput: unknown, options: StartOptions): Promise<Finished> {
+    return (await this.begin(name, rawInput, options)).finished;
+  }
+
+  /**
+   * The same, but answers as soon as the run is in the journal.
+   * @throws HomelabError `input_invalid`, `not_found`; `busy` when a lock stays taken.
+   */
+  async begin(name: string, rawInput: unknown, options: StartOptions): Promise<Begun> {
     const operation = this.operation(name);
     const input = this.parse(operation, rawInput);
     const id = newRunId(this.#options.site.clock.now());
     const end = Date.now() + (options.waitForLock ?? 30) * 1000;
+    const request = {
+      id,
+      operation: name,
+      title: operation.title(input),
+      input: input as Json,
+      steps: stepNames(operation),
+      locks: operation.locks(input),
+      caller: options.caller,
+    };
     for (;;) {
-      const request = {
-        id,
-        operation: name,
-        input: input as Json,
-        steps: stepNames(operation),
-        locks: operation.locks(input),
-        caller: options.caller,
-      };
       const admission = await this.#options.journal.begin(request);
-      if (admission.kind === "claimed") return this.#execute((await this.#get(id))!, admission.claim);
-      if (admission.kind === "same") return this.join(admission.run.id);
+      if (admission.kind === "claimed") return this.#launch((await this.#get(id))!, admission.claim);
+      if (admission.kind === "same") return this.#joined(admission.run.id);
       const resumed = await this.tryResume(admission.run);
       if (resumed) continue;
       if (Date.now() > end) throw this.#busy(admission.lock, admission.run);
       await this.#pause(100);
     }
+  }
+
+  #launch(run: Run, claim: Claim): Begun {
+    let admit!: () => void;
+    const passed = new Promise<void>((resolve) => (admit = resolve));
+    const finished = this.#execute(run, claim, admit);
+    // Whoever only waits for the guards does not hear of a later failure: that one is in the journal.
+    finished.catch(() => {});
+    const admitted = Promise.race([passed, finished.then(() => undefined)]);
+    admitted.catch(() => {});
+    return { id: run.id, fresh: true, admitted, finished };
+  }
+
+  #joined(id: RunId): Begun {
+    const finished = this.join(id);
+    finished.catch(() => {});
+    return { id, fresh: false, admitted: Promise.resolve(), finished };
   }
 
   /** Waits for a run that somebody else does, and goes on with it should that somebody die. */
@@ -123,14 +160,14 @@ export class Runner {
     });
   }
 
-  async #execute(run: Run, claim: Claim): Promise<Finished> {
+  async #execute(run: Run, claim: Claim, onAdmitted?: () => void): Promise<Finished> {
     const { journal } = this.#options;
     const renewal = setInterval(() => void journal.renew(claim).catch(() => clearInterval(renewal)), RENEW_EVERY);
     renewal.unref();
     try {
       const { operation, input } = this.#recognise(run);
       const walk = new Walk(operation, run, claim, input, { ...this.#options, signal: this.#signal });
-      await this.#walk(operation, run, claim, walk);
+      await this.#walk(operation, run, claim, walk, onAdmitted);
     } catch (error) {
       if (isStepsUnknown(error)) await this.#leaveAsItIs(run, claim, error);
       throw error;
@@ -174,19 +211,21 @@ export class Runner {
     });
   }
 
-  async #walk(operation: AnyOperation, run: Run, claim: Claim, walk: Walk): Promise<void> {
+  async #walk(operation: AnyOperation, run: Run, claim: Claim, walk: Walk, onAdmitted?: () => void): Promise<void> {
     const { journal } = this.#options;
     try {
       if ((await journal.entries(run.id)).length === 0) await this.#guard(operation, claim, walk);
+      onAdmitted?.();
       await walk.forward();
       await journal.finish(claim, "completed", { result: await operation.result(walk.context()) });
     } catch (error) {
       if (error instanceof Refused) return;
-      if (error instanceof HomelabError && error.code === "lease_lost") throw error;
       if (this.#signal.aborted) {
-        await journal.release(claim);
+        // It may have been taken over already; then there is nothing to give up.
+        await journal.release(claim).catch((cause: unknown) => !isLeaseLost(cause) && Promise.reject(cause));
         throw new Detach(run.id);
       }
+      if (isLeaseLost(error)) throw error;
       await this.#giveUp(claim, walk, error);
     }
   }
@@ -216,6 +255,7 @@ export class Runner {
   #busy(lock: string, run: Run): HomelabError {
     return new HomelabError("busy", `${run.operation} (${run.id}) is at ${lock.split("/").at(-1)}`, {
       hint: `homelab op watch ${run.id} follows it.`,
+      retryAfterSeconds: 1,
     });
   }
 

@@ -42,8 +42,8 @@ async function insist(attempt: () => Promise<void>, patience: number): Promise<v
   }
 }
 
-/** Another process took the run over: this one may change nothing more. */
-const isLeaseLost = (error: unknown): boolean => error instanceof HomelabError && error.code === "lease_lost";
+/** Another process took the run over, or may: this one may change nothing more. */
+export const isLeaseLost = (error: unknown): boolean => error instanceof HomelabError && error.code === "lease_lost";
 
 /** One pass over an operation's list, from behind the last barrier. */
 export class Walk {
@@ -143,6 +143,8 @@ export class Walk {
   }
 
   async #leave(bracket: Bracket<Input>): Promise<void> {
+    const { signal } = this.#options;
+    if (isLeaseLost(signal.reason)) throw signal.reason;
     // Not with the caller's signal: a bracket is left even when the run was cancelled. And not once: what the exit speaks
     // to may just be starting again, while whoever waits inside the bracket waits.
     const exit = () => bracket.exit(this.context(new AbortController().signal));

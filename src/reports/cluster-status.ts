@@ -5,12 +5,14 @@ import { patroniHealth } from "../engines/patroni/health.ts";
 import { pgbouncerHealth } from "../engines/pgbouncer/health.ts";
 import { etcdHealth } from "../engines/etcd/health.ts";
 import { postgresHealth } from "../engines/postgres/health.ts";
+import { checkInTime, inTime, PART_PATIENCE } from "./in-time.ts";
 import { readAgent, type AgentEvent } from "../host/agent-process.ts";
 import { exists } from "../host/files.ts";
 import { freeBytes } from "../host/machine.ts";
 import { findProcess } from "../host/processes.ts";
 import type { Site } from "../site/site.ts";
 import { databaseList } from "./databases.ts";
+import { hubHealth } from "./hub-health.ts";
 
 /** One service on the status screen. */
 interface ServiceStatus {
@@ -37,20 +39,23 @@ export interface ClusterStatus {
   events: AgentEvent[];
 }
 
-/** Looks at every part at once. */
-export async function clusterStatus(site: Site): Promise<ClusterStatus> {
+/** Looks at every part at once, and waits so many milliseconds for each. */
+export async function clusterStatus(site: Site, patience = PART_PATIENCE): Promise<ClusterStatus> {
   const { topology } = site;
+  const service = (name: string, look: Promise<Health>, ports: number[]) =>
+    serviceStatus(site, name, checkInTime(look, patience), ports);
   const { ports, paths } = topology;
   const agent = await readAgent(paths);
   const [databases, ...services] = await Promise.all([
-    countDatabases(site),
-    service(site, "agent", agentLook(agent?.alive === true), []),
-    service(site, "etcd", etcdHealth(topology), [ports.etcd_client]),
-    service(site, "patroni", patroniHealth(topology), [ports.patroni]),
-    service(site, "postgres", postgresHealth(site.postgres), [ports.postgres]),
-    service(site, "haproxy", haproxyHealth(topology), [ports.direct, ports.direct_read_only]),
-    service(site, "pgbouncer", pgbouncerHealth(topology, "pgbouncer"), [ports.pooled]),
-    service(site, "pgbouncer-ro", pgbouncerHealth(topology, "pgbouncer-ro"), [ports.pooled_read_only]),
+    inTime(countDatabases(site), patience, null),
+    service("agent", agentLook(agent?.alive === true), []),
+    service("hub", hubHealth(topology), [ports.hub]),
+    service("etcd", etcdHealth(topology), [ports.etcd_client]),
+    service("patroni", patroniHealth(topology), [ports.patroni]),
+    service("postgres", postgresHealth(site.postgres), [ports.postgres]),
+    service("haproxy", haproxyHealth(topology), [ports.direct, ports.direct_read_only]),
+    service("pgbouncer", pgbouncerHealth(topology, "pgbouncer"), [ports.pooled]),
+    service("pgbouncer-ro", pgbouncerHealth(topology, "pgbouncer-ro"), [ports.pooled_read_only]),
   ]);
   const stopped = services.every((entry) => entry.pid === null) && (await exists(paths.bootstrapped));
   return {
@@ -73,14 +78,14 @@ const agentLook = async (alive: boolean): Promise<Health> =>
     ? { state: "ok", says: "keeps the services running" }
     : { state: "degraded", says: "does not run: homelab up starts it" };
 
-async function service(
+async function serviceStatus(
   { topology }: Site,
   name: string,
   look: Promise<Health>,
   ports: number[],
 ): Promise<ServiceStatus> {
   const [health, process] = await Promise.all([
-    look.catch((error: unknown): Health => ({ state: "unknown", says: `could not look: ${String(error)}` })),
+    look,
     name === "agent" ? readAgent(topology.paths) : findProcess(topology.paths.run, name),
   ]);
   const pid =

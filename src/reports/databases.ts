@@ -1,3 +1,4 @@
+import { PLATFORM_DATABASE } from "../cluster/platform-roles.ts";
 import { connectionUrl } from "../cluster/urls.ts";
 import { HomelabError } from "../core/errors.ts";
 import { printable } from "../core/text.ts";
@@ -24,6 +25,8 @@ export interface DatabaseSummary {
 /** A deleted database that can still be brought back. */
 export interface DeletedDatabase {
   name: string;
+  /** Under which it waits. */
+  deleted_name: string;
   deleted_at: string;
   undelete_until: string;
   size_bytes: number | null;
@@ -41,11 +44,14 @@ function summary(row: DatabaseRow, samples: Samples | undefined): DatabaseSummar
   };
 }
 
-/** Every database, without the server's own. */
+/** What nobody's app lives in: the server's own database, and the platform's. */
+const OWN = new Set(["postgres", PLATFORM_DATABASE]);
+
+/** Every database, without the server's own and the platform's. */
 export async function databaseList(site: Site): Promise<DatabaseSummary[]> {
   const session = await (await site.postgres()).monitor();
   const [rows, samples] = await Promise.all([listDatabases(session), readSamples(site.topology.paths)]);
-  return rows.filter((row) => row.name !== "postgres" && !row.anchor?.deleted).map((row) => summary(row, samples));
+  return rows.filter((row) => !OWN.has(row.name) && !row.anchor?.deleted).map((row) => summary(row, samples));
 }
 
 /** What was deleted and is not gone. */
@@ -56,6 +62,7 @@ export async function deletedList(site: Site): Promise<DeletedDatabase[]> {
     .filter((row) => row.anchor?.deleted)
     .map((row) => ({
       name: row.anchor!.database,
+      deleted_name: row.name,
       deleted_at: row.anchor!.deleted!.at,
       undelete_until: row.anchor!.deleted!.until,
       size_bytes: samples?.sizes[row.oid] ?? null,

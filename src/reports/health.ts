@@ -8,10 +8,12 @@ import { patroniHealth } from "../engines/patroni/health.ts";
 import { pgbouncerHealth } from "../engines/pgbouncer/health.ts";
 import { postgresHealth } from "../engines/postgres/health.ts";
 import { certificateFiles } from "../engines/tls.ts";
+import { checkInTime, PART_PATIENCE } from "./in-time.ts";
 import { readAgent } from "../host/agent-process.ts";
 import { readText } from "../host/files.ts";
 import { freeBytes } from "../host/machine.ts";
 import type { Site } from "../site/site.ts";
+import { hubHealth } from "./hub-health.ts";
 
 /** One check of the health report. */
 interface HealthCheck extends Health {
@@ -27,11 +29,16 @@ export interface HealthReport {
   versions: (Pick<VersionRisk, "engine" | "says" | "source" | "effect"> & { installed: string; fixed_in: string })[];
 }
 
-/** Asks every part at once; a check that cannot look says so and is never ok. */
-export async function healthReport(site: Site): Promise<HealthReport> {
+/** Asks every part at once and waits so many milliseconds for each; a check that cannot look says so and is never ok. */
+export async function healthReport(site: Site, patience = PART_PATIENCE): Promise<HealthReport> {
   const { topology } = site;
+  const named = async (name: string, check: Promise<Health>): Promise<HealthCheck> => ({
+    name,
+    ...(await checkInTime(check, patience)),
+  });
   const checks = await Promise.all([
     named("agent", agentHealth(site)),
+    named("hub", hubHealth(topology)),
     named("etcd", etcdHealth(topology)),
     named("patroni", patroniHealth(topology)),
     named("postgres", postgresHealth(site.postgres)),
@@ -56,14 +63,6 @@ export async function healthReport(site: Site): Promise<HealthReport> {
     checks,
     versions,
   };
-}
-
-async function named(name: string, check: Promise<Health>): Promise<HealthCheck> {
-  const health = await check.catch((error: unknown): Health => ({
-    state: "unknown",
-    says: `could not look: ${String(error)}`,
-  }));
-  return { name, ...health };
 }
 
 async function agentHealth({ topology, clock }: Site): Promise<Health> {

@@ -7,6 +7,7 @@ import { applyConfiguration } from "../steps/apply-configuration.ts";
 import { applySettings } from "../steps/apply-settings.ts";
 import { installLookups } from "../steps/install-lookups.ts";
 import { issueCertificates } from "../steps/issue-certificates.ts";
+import { makePlatformDatabaseStep } from "../steps/make-platform-database.ts";
 import { makePlatformRoles } from "../steps/make-platform-roles.ts";
 import { makeSecrets } from "../steps/make-secrets.ts";
 import { poolsPaused } from "../steps/pools-paused.ts";
@@ -40,6 +41,10 @@ const restartForSettings: Step<Record<string, never>> = {
 export const clusterConverge: Operation<Record<string, never>> = {
   name: "cluster.converge",
   summary: "Bring this machine to what its settings say",
+  title: () => "Bring this machine to its settings",
+  scope: "operate",
+  route: { method: "POST", path: "/api/cluster/converge" },
+  command: "up",
   input: z.strictObject({}),
   locks: () => ["cluster"],
   guards: [invariantsHold],
@@ -54,6 +59,7 @@ export const clusterConverge: Operation<Record<string, never>> = {
     applySettings,
     poolsPaused([restartForSettings]),
     makePlatformRoles,
+    makePlatformDatabaseStep,
     installLookups,
     proveConnections,
   ],

@@ -5,6 +5,7 @@ import type { Guard, Operation } from "../operation.ts";
 import { applyConfiguration } from "../steps/apply-configuration.ts";
 import { bootstrapPostgresStep } from "../steps/bootstrap-postgres.ts";
 import { issueCertificates } from "../steps/issue-certificates.ts";
+import { makePlatformDatabaseStep } from "../steps/make-platform-database.ts";
 import { makePlatformRoles } from "../steps/make-platform-roles.ts";
 import { makeSecrets } from "../steps/make-secrets.ts";
 import { prepareFolders } from "../steps/prepare-folders.ts";
@@ -26,6 +27,10 @@ export const invariantsHold: Guard<unknown> = async ({ site }) => {
 export const clusterCreate: Operation<Record<string, never>> = {
   name: "cluster.create",
   summary: "Set up PostgreSQL, Patroni, etcd, the pooler and the balancer on this machine",
+  title: () => "Set up this machine",
+  scope: "admin",
+  route: null,
+  command: "up",
   input: z.strictObject({}),
   locks: () => ["cluster"],
   guards: [invariantsHold],
@@ -41,6 +46,7 @@ export const clusterCreate: Operation<Record<string, never>> = {
     bootstrapPostgresStep,
     startAllServices,
     makePlatformRoles,
+    makePlatformDatabaseStep,
     proveConnections,
   ],
   result: async ({ site }) => ({ cluster: site.topology.scope, home: site.topology.paths.root }),

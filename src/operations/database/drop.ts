@@ -18,7 +18,12 @@ const isNotProtected: Guard<DropInput> = async ({ input, site }) => {
 export const databaseDrop: Operation<DropInput> = {
   name: "database.drop",
   summary: "Take a database out of use, with a dump, so that it can be brought back for a while",
+  title: ({ name }) => `Delete database ${name}`,
+  scope: "provision",
+  route: { method: "DELETE", path: "/api/databases/{name}" },
+  command: "db delete",
   input: z.strictObject({ name: z.string().min(1).max(200) }),
+  confirm: ({ name }) => name,
   locks: (input) => [`cluster/database/${input.name}`],
   guards: [isNotProtected],
   steps: [refuseConnections, keepDump, renameAway, keepCredentials],

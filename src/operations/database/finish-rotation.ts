@@ -65,6 +65,10 @@ const forgetOldPassword: Step<FinishInput> = {
 export const databaseFinishRotation: Operation<FinishInput> = {
   name: "database.finish-rotation",
   summary: "End the old password of a rotated database",
+  title: ({ name }) => `End the old password of database ${name}`,
+  scope: "provision",
+  route: { method: "POST", path: "/api/databases/{name}/finish-rotation" },
+  command: "db rotate",
   input: z.strictObject({ name: z.string().min(1).max(200) }),
   locks: (input) => [`cluster/database/${input.name}`],
   guards: [exists],

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseDuration } from "../../core/units.ts";
 import type { Anchor } from "../../engines/postgres/anchor.ts";
 import { findAnchor } from "../../engines/postgres/databases.ts";
 import { rolesOf } from "../../engines/postgres/names.ts";
@@ -7,6 +8,9 @@ import type { StepContext } from "../operation.ts";
 const identifier = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,62}$/, "expected lower-case letters, digits, _ and -, a letter first");
+
+/** Seconds; PostgreSQL counts milliseconds in 31 bits. */
+const LONGEST_TIMEOUT = (2 ** 31 - 1) / 1000;
 
 /** What a new database may be given; the same for CLI and API. */
 export const provisionInput = z.strictObject({
@@ -17,6 +21,7 @@ export const provisionInput = z.strictObject({
   statement_timeout: z
     .string()
     .regex(/^\d+(ms|s|min|h|d)?$/, "expected a duration such as 30s or 5min")
+    .refine((text) => parseDuration(/\D/.test(text) ? text : `${text}ms`)! <= LONGEST_TIMEOUT, "at most 24d")
     .optional(),
   template: identifier.default("template0"),
   protect: z.boolean().optional().describe("Whether db delete refuses"),

@@ -1,5 +1,5 @@
 import { HomelabError } from "../../core/errors.ts";
-import { findAnchor, findDatabase } from "../../engines/postgres/databases.ts";
+import { findAnchor, findDatabase, listDatabases } from "../../engines/postgres/databases.ts";
 import { checkExtensions } from "../../engines/postgres/extensions.ts";
 import { checkCreatedName, rolesOf } from "../../engines/postgres/names.ts";
 import { findRoles } from "../../engines/postgres/roles.ts";
@@ -67,13 +67,29 @@ const ownerAndTemplateFit: Guard<ProvisionInput> = async ({ input, site }) => {
     });
 };
 
+/** A role that is another database's own is renamed and dropped with that one; and who owns both reads in both. */
+const ownerIsNobodyElses: Guard<ProvisionInput> = async ({ input, site }) => {
+  const { name, owner } = input;
+  if (!owner || owner === rolesOf(name).owner) return;
+  const databases = await listDatabases(await (await site.postgres()).admin());
+  const other = databases.find((row) => row.name !== name && Object.values(rolesOf(row.name)).includes(owner));
+  if (!other) return;
+  throw new HomelabError("input_invalid", `the role ${owner} is the database ${other.name}'s own`, {
+    hint: "Name a role that several databases may share, such as team.",
+  });
+};
+
 /** A database with its roles, privileges and credentials, proven by a login through the pooler. */
 export const databaseProvision: Operation<ProvisionInput> = {
   name: "database.provision",
   summary: "Create a database with its roles, and prove a login through the pooler",
+  title: ({ name }) => `Create database ${name}`,
+  scope: "provision",
+  route: { method: "POST", path: "/api/databases" },
+  command: "db create",
   input: provisionInput,
   locks: (input) => [`cluster/database/${input.name}`],
-  guards: [nameIsUsable, isOursOrFree, rolesAreOursOrFree, ownerAndTemplateFit, extensionsExist],
+  guards: [nameIsUsable, isOursOrFree, rolesAreOursOrFree, ownerAndTemplateFit, ownerIsNobodyElses, extensionsExist],
   steps: [saveCredentials, makeRoles, createDatabaseStep, openDatabase, proveAppLogin],
   result: async (context) => ({ database: context.input.name, owner: await ownerOf(context) }),
 };

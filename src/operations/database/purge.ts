@@ -82,7 +82,12 @@ const removeFiles: Step<PurgeInput> = {
 export const databasePurge: Operation<PurgeInput> = {
   name: "database.purge",
   summary: "Drop a deleted database for good, once its time is up",
+  title: ({ deleted_name: name }) => `Drop ${name} for good`,
+  scope: "admin",
+  route: { method: "DELETE", path: "/api/deleted-databases/{deleted_name}" },
+  command: "db purge",
   input: z.strictObject({ deleted_name: z.string().regex(/^deleted-[0-9]{14}-[0-9a-f]{8}$/) }),
+  confirm: ({ deleted_name: name }) => name,
   locks: (input) => [`cluster/database/${input.deleted_name}`],
   guards: [timeIsUp],
   steps: [noteDump, dropForGood, dropRoles, removeFiles],

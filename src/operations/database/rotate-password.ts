@@ -157,6 +157,10 @@ const changeOver: Step<RotateInput> = {
 export const databaseRotatePassword: Operation<RotateInput> = {
   name: "database.rotate-password",
   summary: "Give the app of a database a new password; the old one works for a while",
+  title: ({ name }) => `New password for database ${name}`,
+  scope: "provision",
+  route: { method: "POST", path: "/api/databases/{name}/rotate" },
+  command: "db rotate",
   input: z.strictObject({ name: z.string().min(1).max(200) }),
   locks: (input) => [`cluster/database/${input.name}`],
   guards: [noRotationOpen],

@@ -106,6 +106,10 @@ const removeDump: Step<UndeleteInput> = {
 export const databaseUndelete: Operation<UndeleteInput> = {
   name: "database.undelete",
   summary: "Bring a deleted database back, with its roles and passwords",
+  title: ({ name }) => `Bring database ${name} back`,
+  scope: "provision",
+  route: { method: "POST", path: "/api/databases/{name}/undelete" },
+  command: "db undelete",
   input: z.strictObject({ name: z.string().min(1).max(200) }),
   locks: (input) => [`cluster/database/${input.name}`],
   guards: [nameIsFree],

@@ -3,7 +3,7 @@ import { waitUntil } from "../../core/clock.ts";
 import { lastLogLine } from "../../engines/logs.ts";
 import { restartPostgres } from "../../engines/patroni/client.ts";
 import { postmasterStart } from "../../engines/postgres/postmaster.ts";
-import { nodeProcesses } from "../../engines/services.ts";
+import { nodeServices } from "../../site/node-services.ts";
 import { certificateFiles } from "../../engines/tls.ts";
 import { isReady } from "../../host/probe.ts";
 import { findProcess, stopProcess, type ProcessSpec } from "../../host/processes.ts";
@@ -11,7 +11,7 @@ import type { Operation, Step, StepContext } from "../operation.ts";
 import { poolsPaused } from "../steps/pools-paused.ts";
 import { startAgentStep } from "../steps/start-agent.ts";
 
-const services = ["etcd", "patroni", "postgres", "haproxy", "pgbouncer", "pgbouncer-ro"] as const;
+const services = ["hub", "etcd", "patroni", "postgres", "haproxy", "pgbouncer", "pgbouncer-ro"] as const;
 
 interface RestartInput {
   service: (typeof services)[number];
@@ -29,9 +29,7 @@ async function instance({ input, site }: Context): Promise<string | null> {
 }
 
 const specOf = ({ input, site }: Context): ProcessSpec =>
-  nodeProcesses(site.topology).find(
-    (spec) => spec.name === (input.service === "postgres" ? "patroni" : input.service),
-  )!;
+  nodeServices(site).find((spec) => spec.name === (input.service === "postgres" ? "patroni" : input.service))!;
 
 const isNew = async (context: Context): Promise<boolean> => {
   const noted = context.output<Noted>("note-process");
@@ -97,6 +95,10 @@ const restartService: Step<RestartInput> = {
 export const serviceRestart: Operation<RestartInput> = {
   name: "service.restart",
   summary: "Restart one service; for PostgreSQL, pooled clients wait meanwhile",
+  title: ({ service }) => `Restart ${service}`,
+  scope: "operate",
+  route: { method: "POST", path: "/api/services/{service}/restart" },
+  command: "restart",
   input: z.strictObject({ service: z.enum(services) }),
   locks: () => ["cluster"],
   guards: [],

@@ -2,12 +2,13 @@ import { waitUntil } from "../../core/clock.ts";
 import type { RenderedFile } from "../../engines/engine.ts";
 import { reloadPatroni } from "../../engines/patroni/client.ts";
 import { reloadPools } from "../../engines/pgbouncer/client.ts";
-import { nodeFiles, nodeProcesses } from "../../engines/services.ts";
+import { nodeFiles } from "../../engines/services.ts";
 import { certificateFiles } from "../../engines/tls.ts";
 import { isReady } from "../../host/probe.ts";
 import { findProcess, stopProcess, type ProcessSpec } from "../../host/processes.ts";
 import { hashFiles, markApplied, staleFiles } from "../../host/services.ts";
 import type { Site } from "../../site/site.ts";
+import { nodeServices } from "../../site/node-services.ts";
 import type { Step, StepContext } from "../operation.ts";
 
 /** How a service reads its files again without dropping anybody; the others are restarted. */
@@ -18,7 +19,7 @@ const RELOAD: Partial<Record<string, (site: Site) => Promise<unknown>>> = {
 };
 
 async function stale({ site }: StepContext<unknown>): Promise<{ spec: ProcessSpec; files: string[] }[]> {
-  const specs = nodeProcesses(site.topology);
+  const specs = nodeServices(site);
   const { run } = site.topology.paths;
   // One that does not run reads everything when it starts.
   const look = async (spec: ProcessSpec) => ({

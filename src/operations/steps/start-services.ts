@@ -1,7 +1,7 @@
 import { waitUntil } from "../../core/clock.ts";
 import { lastLogLine } from "../../engines/logs.ts";
 import { isPrimary } from "../../engines/patroni/client.ts";
-import { nodeProcesses } from "../../engines/services.ts";
+import { nodeServices } from "../../site/node-services.ts";
 import { certificateFiles } from "../../engines/tls.ts";
 import { readAgent, startAgent } from "../../host/agent-process.ts";
 import { isReady } from "../../host/probe.ts";
@@ -19,7 +19,7 @@ async function isUp({ site }: StepContext<unknown>, spec: ProcessSpec): Promise<
 /** Waits until the agent has started these services and each really answers. */
 function startServices(name: string, names: string[] | undefined, deadline: number): Step<unknown> {
   const specs = (context: StepContext<unknown>) =>
-    nodeProcesses(context.site.topology).filter((spec) => names?.includes(spec.name) ?? true);
+    nodeServices(context.site).filter((spec) => names?.includes(spec.name) ?? true);
   return {
     name,
     plan: (context) =>

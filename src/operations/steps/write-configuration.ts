@@ -1,7 +1,8 @@
 import type { RenderedFile } from "../../engines/engine.ts";
-import { nodeFiles, nodeProcesses } from "../../engines/services.ts";
+import { nodeFiles } from "../../engines/services.ts";
 import { modeOf, readText, writeAtomic } from "../../host/files.ts";
 import { readDesired, writeDesired } from "../../host/services.ts";
+import { nodeServices } from "../../site/node-services.ts";
 import type { Step, StepContext } from "../operation.ts";
 
 async function differing({ site }: StepContext<unknown>): Promise<RenderedFile[]> {
@@ -14,7 +15,7 @@ async function differing({ site }: StepContext<unknown>): Promise<RenderedFile[]
 
 async function servicesDiffer({ site }: StepContext<unknown>): Promise<boolean> {
   const desired = await readDesired(site.topology.paths);
-  return JSON.stringify(desired) !== JSON.stringify({ services: nodeProcesses(site.topology), up: true });
+  return JSON.stringify(desired) !== JSON.stringify({ services: nodeServices(site), up: true });
 }
 
 /** What every engine reads, and what the agent should have running. */
@@ -26,7 +27,7 @@ export const writeConfiguration: Step<unknown> = {
     const { topology } = context.site;
     const files = await differing(context);
     for (const file of files) await writeAtomic(file.path, file.content, file.mode);
-    await writeDesired(topology.paths, { services: nodeProcesses(topology), up: true });
+    await writeDesired(topology.paths, { services: nodeServices(context.site), up: true });
     return { says: files.length > 0 ? `${files.length} ${files.length === 1 ? "file" : "files"}` : "what is to run" };
   },
   deadline: 10,

@@ -1,0 +1,24 @@
+import type { Health } from "../core/health.ts";
+
+/** Milliseconds that one part is given to answer, where nobody says otherwise. */
+export const PART_PATIENCE = 3000;
+
+/** What a part says, or `otherwise` when it takes too long: a part that hangs must not hold up what the others say. */
+export async function inTime<T>(part: Promise<T>, ms: number, otherwise: T): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<T>((resolve) => (timer = setTimeout(() => resolve(otherwise), ms)));
+  try {
+    return await Promise.race([part, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A check's answer; one that breaks or hangs has not seen that all is well. */
+export function checkInTime(check: Promise<Health>, ms: number): Promise<Health> {
+  const safe = check.catch((error: unknown): Health => ({
+    state: "unknown",
+    says: `could not look: ${String(error)}`,
+  }));
+  return inTime(safe, ms, { state: "unknown", says: `no answer within ${ms / 1000} s` });
+}
