@@ -11,7 +11,11 @@ const partial = join(root, `dist.${process.pid}.partial`);
 const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
 
 const bundle = await rolldown({
-  input: { main: join(root, "src/cli/main.ts"), agent: join(root, "src/agent/main.ts") },
+  input: {
+    main: join(root, "src/cli/main.ts"),
+    agent: join(root, "src/agent/main.ts"),
+    hub: join(root, "src/hub/main.ts"),
+  },
   platform: "node",
   external: ["pg-native"],
   transform: { define: { HOMELAB_VERSION: JSON.stringify(version) } },

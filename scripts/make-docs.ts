@@ -1,17 +1,26 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Argument, Command, Option } from "commander";
+import type { Mounted } from "../src/api/call.ts";
+import { allRoutes } from "../src/api/routes.ts";
+import type { Services } from "../src/api/services.ts";
 import { makeProgram } from "../src/cli/program.ts";
 import { settingsJsonSchema } from "../src/config/settings.ts";
 import { errorTable } from "../src/core/errors.ts";
 import { forcedParameters } from "../src/cluster/sizing.ts";
+import { registry } from "../src/operations/registry.ts";
 
 /** Writes docs/reference from what the program itself knows; with --check it only says which pages are stale. */
 const reference = join(import.meta.dirname, "..", "docs", "reference");
 
 /** The generated pages: path → text. */
 export function makePages(): Map<string, string> {
-  const pages = { "commands.md": commandsPage(), "errors.md": errorsPage(), "settings.md": settingsPage() };
+  const pages = {
+    "api.md": apiPage(),
+    "commands.md": commandsPage(),
+    "errors.md": errorsPage(),
+    "settings.md": settingsPage(),
+  };
   return new Map(Object.entries(pages).map(([name, text]) => [join(reference, name), text]));
 }
 
@@ -70,6 +79,7 @@ function commandsPage(): string {
     ...optionTable(program.options.filter((option) => option.long !== "--version")),
     "",
     "`HOMELAB_HOME`, `HOMELAB_CONFIG` and `HOMELAB_ENV` stand for `--home`, `--config` and `--env`.",
+    "With `HOMELAB_URL` and `HOMELAB_API_KEY` a command asks the hub that is there, and not this machine's.",
     "`homelab --version` prints the version, `--help` after any command its usage.",
     "",
     "## Exit codes",
@@ -116,6 +126,45 @@ const optionTable = (options: readonly Option[]): string[] =>
     options.map((option) => [code(option.flags), option.description]),
   );
 
+/** What the routes are described by; none of them is ever called. */
+const services = { site: { topology: {} }, settings: { hub: { base_path: "" } } } as unknown as Services;
+
+function apiPage(): string {
+  const byTag = Map.groupBy(allRoutes(services), ({ endpoint }) => endpoint.tag);
+  return [
+    generated("src/api/contract and src/operations/registry.ts"),
+    "# API",
+    "",
+    "What each route takes and answers is in the document that the hub serves, `/api/openapi.json`, and as a page under",
+    "`/api/docs`; [the guide](../guide/api.md) has examples. A scope is what a key or a role must allow; `-` is open to",
+    "everybody. `admin` contains all scopes, and each of them contains `read`.",
+    "",
+    ...[...byTag].flatMap(([tag, routes]) => [`## ${tag}`, "", ...routeTable(routes), ""]),
+    "## Operations by name",
+    "",
+    "`POST /api/operations` begins one of these with `{operation, input}`. That, `cancel` and `retry` need the scope that is",
+    "named here. Those without a route are the machine's own: only a command there begins them.",
+    "",
+    ...table(
+      ["operation", "scope", "route", "command", "what"],
+      registry.map(({ name, scope, route, command, summary }) => [
+        code(name),
+        scope,
+        route ? code(`${route.method} ${route.path}`) : "-",
+        code(command),
+        summary,
+      ]),
+    ),
+    "",
+  ].join("\n");
+}
+
+const routeTable = (routes: Mounted[]): string[] =>
+  table(
+    ["method", "path", "scope", "what"],
+    routes.map(({ method, path, endpoint }) => [method, code(path), endpoint.scope ?? "-", endpoint.summary]),
+  );
+
 function errorsPage(): string {
   const rows = Object.entries(errorTable).map(([name, { exit, status, title }]) => [
     code(name),
@@ -133,7 +182,7 @@ function errorsPage(): string {
     "",
     ...table(["code", "title", "exit code", "HTTP status"], rows),
     "",
-    "There is no HTTP interface yet; the status is the one that `--json` prints.",
+    "The HTTP status is the one with which the API answers.",
     "",
   ].join("\n");
 }
@@ -159,9 +208,9 @@ function settingsPage(): string {
     generated("src/config/settings.ts"),
     "# Settings",
     "",
-    "They stand in `homelab.yaml` in the home, or in the file that `--config` names. All have a default; an empty file is a",
-    "valid one. `homelab up` applies them, `homelab config show` prints every value in force with its origin, and",
-    "`homelab config schema` prints the JSON schema for an editor.",
+    "They stand in `homelab.yaml` in the home, or in the file that `--config` names. An empty file is a valid one: all have a",
+    "default but for those of blocks that are optional. `homelab up` applies them, `homelab config show` prints every value",
+    "in force with its origin (a secret as `[redacted]`), and `homelab config schema` prints the JSON schema for an editor.",
     "",
     "Order, the last one wins: default, file, overlay (`--env prod` reads `config/overlays/prod.yaml` beside the file),",
     "environment, flag. In the environment `HOMELAB_DATABASE__DEFAULT_POOL_SIZE` is `database.default_pool_size`: two",
@@ -189,7 +238,8 @@ function settingRows(schema: Schema, path: string): string[][] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, part]) => {
     const at = path ? `${path}.${key}` : key;
     if (part.properties) return settingRows(part, at);
-    return [[code(at), valuesOf(part), code(JSON.stringify(part.default)), part.description ?? ""]];
+    const otherwise = part.default === undefined ? "" : code(JSON.stringify(part.default));
+    return [[code(at), valuesOf(part), otherwise, part.description ?? ""]];
   });
 }
 

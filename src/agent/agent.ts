@@ -1,18 +1,18 @@
 import { join } from "node:path";
 import { homePaths, type HomePaths } from "../cluster/home.ts";
-import { errorMessage } from "../core/errors.ts";
 import { sleep } from "../core/clock.ts";
 import { exists } from "../host/files.ts";
 import { takeLock } from "../host/lock.ts";
 import { identify } from "../host/processes.ts";
 import { programIn, type Program } from "../host/program.ts";
 import { installationStamp, openInstalledSite } from "../site/installation.ts";
+import type { Journal } from "../journal/journal.ts";
 import { openJournal } from "../journal/open.ts";
+import { repeat, type Chore } from "../operations/chores.ts";
 import { registry } from "../operations/registry.ts";
-import { Runner } from "../operations/runner.ts";
 import type { Site } from "../site/site.ts";
 import { Account } from "./account.ts";
-import { renewCertificate, resumeInterrupted, startDue } from "./housekeeping.ts";
+import { Deputy } from "./deputy.ts";
 import { OomWatch } from "./oom-watch.ts";
 import { rotateLogs } from "./rotate-logs.ts";
 import { sample } from "./sampler.ts";
@@ -53,33 +53,6 @@ function endOnSignal(): AbortController {
   return controller;
 }
 
-/** Repeats a chore; what it throws is said once, until it is another thing. */
-function repeat(
-  name: string,
-  account: Account,
-  every: number,
-  ending: AbortSignal,
-  chore: () => Promise<string[]>,
-): Promise<void> {
-  let said = "";
-  const once = async () => {
-    try {
-      for (const says of await chore()) account.event(name, says);
-      said = "";
-    } catch (error) {
-      if (errorMessage(error) !== said) account.event(name, errorMessage(error), "warn");
-      said = errorMessage(error);
-    }
-  };
-  const loop = async () => {
-    while (!ending.aborted) {
-      await once();
-      await sleep(every, ending).catch(() => {});
-    }
-  };
-  return loop();
-}
-
 function startChores(
   paths: HomePaths,
   program: Program,
@@ -87,47 +60,71 @@ function startChores(
   ending: AbortSignal,
 ): { stop(): Promise<void> } {
   const journal = openJournal(paths);
+  const opened = new OpenedSite(paths, program, journal);
+  const bootstrapped = async (work: () => Promise<string[]>) => ((await exists(paths.bootstrapped)) ? work() : []);
   const oom = new OomWatch();
-  let site: Promise<Site> | undefined;
-  let stamp = 0;
-  const bootstrapped = () => exists(paths.bootstrapped);
-  // Opened again whenever `up` has written other settings.
-  const withSite = async (work: (site: Site) => Promise<string[]>): Promise<string[]> => {
-    const now = await installationStamp(paths);
-    // Started before its home was set up: there is nothing to do yet.
-    if (now === 0) return [];
-    if (!site || now !== stamp) {
-      await (await site?.catch(() => undefined))?.close();
-      site = openInstalledSite(paths.root, program);
-      stamp = now;
-    }
-    return work(await site);
-  };
-  const runner = (opened: Site) => new Runner({ site: opened, journal, registry, signal: ending });
-  const loops = [
-    repeat("resume", account, 1000, ending, () => withSite((opened) => resumeInterrupted(runner(opened), journal))),
-    repeat("due", account, 60_000, ending, async () =>
-      (await bootstrapped()) ? withSite((opened) => startDue(opened, runner(opened))) : [],
-    ),
-    repeat("certificates", account, 3_600_000, ending, async () =>
-      (await bootstrapped()) ? withSite((opened) => renewCertificate(opened, runner(opened))) : [],
-    ),
-    repeat("sampler", account, 30_000, ending, async () =>
-      (await bootstrapped()) ? withSite(async (opened) => (await sample(opened), [])) : [],
-    ),
-    repeat("postgres", account, 1000, ending, async () => ((await bootstrapped()) ? oom.look(paths) : [])),
-    repeat("logs", account, 30_000, ending, () =>
-      withSite(async ({ topology }) => {
-        const { max_size_mb, keep } = topology.settings.logs;
-        return (await rotateLogs(paths.logs, max_size_mb * 1_000_000, keep)).map((name) => `${name} rotated`);
-      }),
-    ),
+  const chores: Chore[] = [
+    { name: "deputy", every: 1000, work: () => opened.use(({ deputy }) => deputy.look(ending)) },
+    {
+      name: "sampler",
+      every: 30_000,
+      work: () => bootstrapped(() => opened.use(async ({ site }) => (await sample(site), []))),
+    },
+    { name: "postgres", every: 1000, work: () => bootstrapped(() => oom.look(paths)) },
+    {
+      name: "logs",
+      every: 30_000,
+      work: () =>
+        opened.use(async ({ site }) => {
+          const { max_size_mb, keep } = site.topology.settings.logs;
+          return (await rotateLogs(paths.logs, max_size_mb * 1_000_000, keep)).map((name) => `${name} rotated`);
+        }),
+    },
   ];
+  const loops = chores.map((chore) => repeat(chore, ending, (name, says, level) => account.event(name, says, level)));
   return {
     async stop() {
       await Promise.race([Promise.allSettled(loops), sleep(5000)]);
-      await (await site?.catch(() => undefined))?.close();
+      await opened.close();
       await journal.close();
     },
   };
+}
+
+/** The home as the last `up` left it, opened again whenever one wrote other settings. */
+class OpenedSite {
+  readonly #paths: HomePaths;
+  readonly #program: Program;
+  readonly #journal: Journal;
+  #stamp = 0;
+  #open: Promise<{ site: Site; deputy: Deputy }> | undefined;
+
+  constructor(paths: HomePaths, program: Program, journal: Journal) {
+    this.#paths = paths;
+    this.#program = program;
+    this.#journal = journal;
+  }
+
+  async use(work: (open: { site: Site; deputy: Deputy }) => Promise<string[]>): Promise<string[]> {
+    const stamp = await installationStamp(this.#paths);
+    // Started before its home was set up: there is nothing to do yet.
+    if (stamp === 0) return [];
+    if (!this.#open || stamp !== this.#stamp) {
+      await this.close();
+      this.#open = this.#openNow();
+      this.#stamp = stamp;
+    }
+    return work(await this.#open);
+  }
+
+  async close(): Promise<void> {
+    const open = await this.#open?.catch(() => undefined);
+    open?.deputy.close();
+    await open?.site.close();
+  }
+
+  async #openNow(): Promise<{ site: Site; deputy: Deputy }> {
+    const site = await openInstalledSite(this.#paths.root, this.#program);
+    return { site, deputy: new Deputy({ site, journal: this.#journal, registry }) };
+  }
 }

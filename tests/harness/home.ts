@@ -14,7 +14,7 @@ import { pidsOf } from "./engines.ts";
 /** The root of this checkout. */
 export const checkout = join(import.meta.dirname, "..", "..");
 
-const DEFAULT_PORTS = [5431, 5432, 5433, 6432, 6433, 8008, 2379, 2380, 7000];
+const DEFAULT_PORTS = [5431, 5432, 5433, 6432, 6433, 8008, 2379, 2380, 7000, 5000, 5443];
 
 /** An offset at which none of the ports is taken now. */
 export function freePortOffset(): number {

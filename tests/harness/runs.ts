@@ -64,6 +64,10 @@ export const testOperation = (
 ): AnyOperation => ({
   name: "test.do",
   summary: "for tests",
+  title: () => "Do the test",
+  scope: "admin",
+  route: null,
+  command: "up",
   input: z.strictObject({ name: z.string().optional() }),
   locks: () => ["test"],
   guards: [],

@@ -1,0 +1,57 @@
+import { shownSettings } from "../../config/shown-settings.ts";
+import { clusterStatus } from "../../reports/cluster-status.ts";
+import { healthReport } from "../../reports/health.ts";
+import { summary } from "../../reports/summary.ts";
+import { askDatabases } from "../ask-databases.ts";
+import type { Handlers } from "../call.ts";
+import type { healthContract } from "../contract/health.ts";
+import type { Services } from "../services.ts";
+import { logHandlers } from "./logs.ts";
+
+/** Milliseconds for which a report of the whole is given again: each look asks every engine. */
+const HEALTH_FRESH = 2000;
+
+/** Looking at the whole. */
+export function healthHandlers(services: Services): Handlers<typeof healthContract> {
+  const { site, journal, remembered } = services;
+  const health = () =>
+    remembered.ask("health", { freshFor: HEALTH_FRESH }, () => healthReport(site, remembered.partPatience));
+  return {
+    "GET /api/health": async () => {
+      const { value, stale } = await health();
+      return { status: 200, body: { ...value, stale } };
+    },
+    "GET /api/cluster": async () => {
+      const look = () => clusterStatus(site, remembered.partPatience);
+      const { value, observedAt, stale } = await remembered.ask("cluster", { freshFor: 500 }, look);
+      return { status: 200, body: { ...value, observed_at: observedAt, stale } };
+    },
+    "GET /api/summary": async () => {
+      const databases = () => askDatabases(services, remembered.partPatience);
+      const look = async () => {
+        const [seen, list] = await Promise.all([health(), databases().catch(() => undefined)]);
+        const value = await summary(site, journal, { health: seen.value, databases: list?.value });
+        return { ...value, stale: seen.stale || list?.stale !== false };
+      };
+      const { value, observedAt, stale } = await remembered.ask("summary", { freshFor: HEALTH_FRESH }, look);
+      return { status: 200, body: { ...value, observed_at: observedAt, stale: stale || value.stale } };
+    },
+    "GET /api/hubs": async () => {
+      const { leadership, version } = services;
+      return { status: 200, body: { leads: leadership.isLeader, leader: leadership.leader()?.name ?? null, version } };
+    },
+    ...logHandlers(services),
+    "GET /api/config": async () => {
+      const values = shownSettings(services.settings).map(([setting, value]) => ({
+        setting,
+        value,
+        origin: services.origins[setting] ?? "default",
+      }));
+      return { status: 200, body: { values } };
+    },
+    "GET /api/events": async ({ request, signal }) => {
+      const last = request.headers["last-event-id"];
+      return { events: services.feed.follow(typeof last === "string" ? last : undefined, signal) };
+    },
+  };
+}
