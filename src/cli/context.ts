@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { homePaths, type HomePaths } from "../cluster/home.ts";
 import { HomelabError } from "../core/errors.ts";
 import { becomeOwnerOf, isRoot } from "../host/account.ts";
-import { programIn } from "../host/program.ts";
-import { openInstalledSite } from "../site/installation.ts";
 import type { Site } from "../site/site.ts";
+import { Api } from "./api/client.ts";
+import { callerName } from "./caller.ts";
 import { processOutput, type Output } from "./output.ts";
 
 /** The flags that every command takes. */
@@ -21,6 +21,7 @@ export interface GlobalFlags {
   dryRun?: boolean;
   wait?: boolean;
   timeout?: string;
+  local?: boolean;
   debug?: boolean;
 }
 
@@ -29,6 +30,8 @@ export interface Context {
   flags: GlobalFlags;
   paths: HomePaths;
   out: Output;
+  /** The API: of the hub that HOMELAB_URL names, of the node's own, or of this process. */
+  api(): Promise<Api>;
   /** Opens the installation; from here on this process is its owner, also when root called. */
   site(): Promise<Site>;
   close(): Promise<void>;
@@ -43,27 +46,54 @@ function defaultHome(env: NodeJS.ProcessEnv): string {
 /** The folder of the bundles that this command runs from. */
 export const bundleFolder = (): string => dirname(fileURLToPath(import.meta.url));
 
+/** Whether commands go to a hub elsewhere. */
+export const isElsewhere = (flags: GlobalFlags): boolean => Boolean(process.env["HOMELAB_URL"]) && flags.local !== true;
+
 export function makeContext(flags: GlobalFlags): Context {
   const paths = homePaths(resolve(flags.home ?? defaultHome(process.env)));
-  let opened: Promise<Site> | undefined;
-  const open = async (): Promise<Site> => {
-    const program = await programIn(bundleFolder());
-    if (!existsSync(paths.root)) {
-      throw new HomelabError("not_installed", `there is no installation under ${paths.root}`, {
-        hint:
-          existsSync("/var/lib/homelab") && !isRoot() ? "There is one of root's: use sudo." : "homelab up makes one.",
-      });
-    }
-    becomeOwnerOf(paths.root);
-    return openInstalledSite(paths.root, program);
-  };
+  let site: Promise<Site> | undefined;
+  let api: Promise<Api> | undefined;
   return {
     flags,
     paths,
     out: processOutput,
-    site: () => (opened ??= open()),
+    api: () => (api ??= openApi(flags, paths)),
+    site: () => (site ??= openSite(paths)),
     close: async () => {
-      await (await opened?.catch(() => undefined))?.close();
+      await (await api?.catch(() => undefined))?.close();
+      await (await site?.catch(() => undefined))?.close();
     },
   };
+}
+
+/** From here on this process is the home's owner. @throws HomelabError `not_installed` */
+function enterHome({ root }: HomePaths): void {
+  if (!existsSync(root)) {
+    throw new HomelabError("not_installed", `there is no installation under ${root}`, {
+      hint: existsSync("/var/lib/homelab") && !isRoot() ? "There is one of root's: use sudo." : "homelab up makes one.",
+    });
+  }
+  becomeOwnerOf(root);
+}
+
+async function openSite(paths: HomePaths): Promise<Site> {
+  const [{ programIn }, { openInstalledSite }] = await Promise.all([
+    import("../host/program.ts"),
+    import("../site/installation.ts"),
+  ]);
+  const program = await programIn(bundleFolder());
+  enterHome(paths);
+  return openInstalledSite(paths.root, program);
+}
+
+async function openApi(flags: GlobalFlags, paths: HomePaths): Promise<Api> {
+  if (isElsewhere(flags)) {
+    const { remoteOf, RemoteTransport } = await import("./api/remote.ts");
+    return new Api(new RemoteTransport(remoteOf(process.env)!));
+  }
+  const { NodeTransport } = await import("./api/node.ts");
+  enterHome(paths);
+  const open = async () => (await import("./api/here.ts")).openHere(paths.root);
+  const note = (text: string) => processOutput.note(text);
+  return new Api(new NodeTransport({ paths, caller: callerName, local: flags.local === true, open, note }));
 }

@@ -1,49 +1,39 @@
 import { formatBytes, formatSeconds } from "../core/units.ts";
 import { printable } from "../core/text.ts";
 import type { Progress, StepEntry } from "../journal/journal.ts";
-import type { WalkOptions } from "../operations/walk.ts";
 import type { Context } from "./context.ts";
 import { paint } from "./output.ts";
-
-/** Shows a run on standard error: a line for each step, and on a terminal a live one for the step under way. */
-export interface Follower {
-  listeners: Pick<WalkOptions, "onEntry" | "onProgress">;
-  end(): void;
-}
 
 /** An operation shorter than this many milliseconds is not worth a line for each of its steps. */
 const QUIET_FOR = 300;
 
-export function makeFollower({ flags }: Pick<Context, "flags">): Follower {
-  const silent = flags.json === true;
-  const lines = new StepLines(silent);
-  return {
-    listeners: {
-      onEntry: (_run, entry) => lines.entry(entry),
-      onProgress: (_run, step, progress) => progress && lines.progress(step, progress),
-    },
-    end: () => lines.end(),
-  };
-}
+/** A line of a run's history, as far as it is shown. */
+export type ShownEntry = Pick<StepEntry, "at" | "step" | "event" | "says">;
+
+/** Shows a run on standard error: a line for each step, and on a terminal a live one for the step under way. */
+export const makeFollower = ({ flags }: Pick<Context, "flags">): StepLines => new StepLines(flags.json === true);
 
 /** Keeps the lines of a short operation back, and prints them as soon as it turns out to take longer. */
-class StepLines {
+export class StepLines {
   readonly #silent: boolean;
   readonly #begun = performance.now();
   readonly #live = process.stderr.isTTY === true;
+  readonly #timer: NodeJS.Timeout;
   #held: string[] = [];
+  #underWay = "";
   #stepBegun = 0;
 
   constructor(silent: boolean) {
     this.#silent = silent;
+    this.#timer = setTimeout(() => this.#show(), QUIET_FOR).unref();
   }
 
-  entry({ step, event, says }: Pick<StepEntry, "step" | "event" | "says">): void {
+  entry({ at, step, event, says }: ShownEntry): void {
     if (event === "started") {
-      this.#stepBegun = performance.now();
+      this.#stepBegun = Date.parse(at);
       this.#transient(`  ▸ ${words(step)}`);
     }
-    const seconds = (performance.now() - this.#stepBegun) / 1000;
+    const seconds = Math.max(0, Date.parse(at) - this.#stepBegun) / 1000;
     if (event === "done")
       this.#line(
         `  ${paint("green", "✓", process.stderr)} ${words(step).padEnd(22)} ${paint("dim", formatSeconds(seconds).padStart(7), process.stderr)}  ${printable(says ?? "")}`,
@@ -62,19 +52,28 @@ class StepLines {
   }
 
   end(): void {
+    clearTimeout(this.#timer);
     if (this.#live && !this.#silent) process.stderr.write("\r\x1b[K");
   }
 
   #line(text: string): void {
     this.#held.push(text);
-    if (this.#silent || performance.now() - this.#begun < QUIET_FOR) return;
-    for (const line of this.#held) process.stderr.write(`${this.#live ? "\r\x1b[K" : ""}${line}\n`);
-    this.#held = [];
+    this.#underWay = "";
+    this.#show();
   }
 
   #transient(text: string): void {
-    if (this.#live && !this.#silent && performance.now() - this.#begun >= QUIET_FOR)
-      process.stderr.write(`\r\x1b[K${text}`);
+    this.#underWay = text;
+    this.#show();
+  }
+
+  #show(): void {
+    // Timers are a moment early now and then.
+    if (this.#silent || performance.now() - this.#begun < QUIET_FOR - 5) return;
+    const start = this.#live ? "\r\x1b[K" : "";
+    for (const line of this.#held) process.stderr.write(`${start}${line}\n`);
+    this.#held = [];
+    if (this.#live && this.#underWay) process.stderr.write(`${start}${this.#underWay}`);
   }
 }
 

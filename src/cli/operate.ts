@@ -1,107 +1,81 @@
-import { isRoot } from "../host/account.ts";
-import { openJournal } from "../journal/open.ts";
-import { HomelabError } from "../core/errors.ts";
-import { Detach, Runner, type Finished } from "../operations/runner.ts";
-import { planOperation } from "../operations/plan.ts";
-import { registry } from "../operations/registry.ts";
-import type { CrashPoint } from "../operations/walk.ts";
-import type { Site } from "../site/site.ts";
+import { errorTable, HomelabError, type ErrorCode } from "../core/errors.ts";
+import type { Api } from "./api/client.ts";
+import type { Body, EntryBody, OperationBody } from "./api/contract.ts";
 import type { Context } from "./context.ts";
-import { makeFollower } from "./follow.ts";
-import { paint, table } from "./output.ts";
+import { Departure } from "./departure.ts";
+import { makeFollower, type StepLines } from "./follow.ts";
+import { dryRun, isPlan, showPlan } from "./show-plan.ts";
 
-/** HOMELAB_CRASH_AT=database.provision:create-database:after-effect makes this process die there: for tests of what follows. */
-function crashPoint(env: NodeJS.ProcessEnv): ((point: CrashPoint) => Promise<void>) | undefined {
-  const wanted = env["HOMELAB_CRASH_AT"];
-  if (!wanted) return undefined;
-  return async ({ operation, step, moment }) => {
-    if ([operation, step, moment].join(":").startsWith(wanted)) process.kill(process.pid, "SIGKILL");
-  };
-}
-
-/** Seconds of --timeout, which takes 30, 30s or 5min. */
-function timeoutSignal(context: Context): AbortSignal | undefined {
-  const text = context.flags.timeout;
-  if (text === undefined) return undefined;
-  const seconds = Number(text);
-  if (!Number.isFinite(seconds) || seconds <= 0) throw new HomelabError("usage", `--timeout ${text}: expected seconds`);
-  return AbortSignal.timeout(seconds * 1000);
-}
+/** The answer of a route that begins an operation: the operation, or for a dry run its plan. */
+type Begun = Body<"POST /api/operations">;
 
 /**
- * Runs an operation in this process and shows how it goes. Ctrl-C, --no-wait and a passed --timeout hand it over to
- * the agent, which goes on. Answers undefined after a dry run and
- * after --no-wait.
+ * Has the hub run an operation, and shows how it goes. Ctrl-C, --no-wait and a passed --timeout leave it running.
+ * Answers its end; undefined after a dry run and after --no-wait.
+ * @throws HomelabError with the operation's own error
  */
-export async function operate(
+export async function operate(context: Context, operation: string, input: object): Promise<OperationBody | undefined> {
+  const api = await context.api();
+  const body = { operation, input: input as Record<string, unknown> };
+  return followBegun(context, (query, signal) => api.call("POST /api/operations", { query, body }, signal));
+}
+
+/** The same for any route that begins an operation. */
+export async function followBegun(
   context: Context,
-  site: Site,
-  name: string,
-  input: unknown,
-): Promise<Finished | undefined> {
-  if (context.flags.dryRun) return showPlan(context, site, name, input);
-  const journal = openJournal(site.topology.paths);
-  const follower = makeFollower(context);
-  const detach = new AbortController();
-  const leave = () => detach.abort(new Detach());
-  process.once("SIGINT", leave);
-  if (context.flags.wait === false) leave();
-  const timeout = timeoutSignal(context);
-  timeout?.addEventListener("abort", leave, { once: true });
-  const runner = new Runner({
-    site,
-    journal,
-    registry,
-    signal: detach.signal,
-    onCrashPoint: crashPoint(process.env),
-    ...follower.listeners,
-  });
+  begin: (query: { dry_run: "true" | "false" }, signal: AbortSignal) => Promise<Begun>,
+): Promise<OperationBody | undefined> {
+  const { flags, out } = context;
+  const departure = new Departure(context);
+  let id: string | undefined;
   try {
-    return await runner.start(name, input, { caller: callerName });
-  } catch (error) {
-    if (!(error instanceof Detach)) throw error;
-    return leaveRunning(context, error.runId, timeout?.aborted === true);
-  } finally {
-    process.removeListener("SIGINT", leave);
-    follower.end();
-    await journal.close();
-  }
-}
-
-/** The agent goes on with it: says how to follow. */
-function leaveRunning({ flags, out }: Context, id: string | undefined, timedOut: boolean): undefined {
-  const hint = id ? `homelab op watch ${id} follows it.` : "Nothing was begun.";
-  if (timedOut)
-    throw new HomelabError("deadline_passed", `not done within ${flags.timeout} s; the operation goes on`, { hint });
-  if (flags.wait !== false) throw new HomelabError("detached", "detached; the operation goes on", { hint });
-  if (flags.json) out.json({ id, state: "running" });
-  else out.line(id ?? "");
-  process.exitCode = 8;
-  return undefined;
-}
-
-/** Who called, settled while this process is still that user: later it is the home's owner. */
-const callerName = `cli:${process.env["SUDO_USER"] ?? process.env["USER"] ?? (isRoot() ? "root" : process.getuid!())}`;
-
-/** What would be done, and nothing is. */
-async function showPlan(context: Context, site: Site, name: string, input: unknown): Promise<undefined> {
-  const journal = openJournal(site.topology.paths);
-  try {
-    const runner = new Runner({ site, journal, registry });
-    const operation = runner.operation(name);
-    const steps = await planOperation(operation, runner.parse(operation, input), site);
-    if (context.flags.json) context.out.json({ operation: name, dry_run: true, steps });
+    const begun = await begin(dryRun(context), departure.signal);
+    if (isPlan(begun)) showPlan(context, begun);
     else {
-      const word = { run: "would", skip: "already so:", unknown: "would" };
-      table(
-        context.out,
-        ["STEP", "EFFECT"],
-        steps.map((step) => [step.step, `${word[step.effect]} ${step.says}`]),
-      );
-      context.out.note(paint("dim", "dry run: nothing was changed", process.stderr));
+      id = begun.id;
+      if (flags.wait !== false) return await followToEnd(context, begun, departure.signal);
+      process.exitCode = errorTable.busy.exit;
+      if (flags.json) out.json(begun);
+      else out.line(id);
     }
+    return undefined;
+  } catch (error) {
+    if (!departure.signal.aborted) throw error;
+    throw departure.error(
+      id ? `homelab op watch ${id} follows it.` : "homelab op list shows it, if it was begun at all.",
+    );
   } finally {
-    await journal.close();
+    departure.end();
   }
-  return undefined;
+}
+
+/** Shows the lines of a run to its end, and answers that. @throws HomelabError with its error; whatever, once `signal` is aborted */
+export async function followToEnd(context: Context, run: OperationBody, signal: AbortSignal): Promise<OperationBody> {
+  const follower = makeFollower(context);
+  try {
+    const end = run.state === "running" ? await lastOf(await context.api(), run.id, follower, signal) : run;
+    if (end.state === "completed") return end;
+    throw errorOf(end);
+  } finally {
+    follower.end();
+  }
+}
+
+async function lastOf(api: Api, id: string, follower: StepLines, signal: AbortSignal): Promise<OperationBody> {
+  for await (const { event, data } of api.events("GET /api/operations/{id}/events", { params: { id } }, signal)) {
+    if (event === "step") follower.entry(data as EntryBody);
+    if (event === "progress") {
+      const { step, ...progress } = data as NonNullable<OperationBody["progress"]> & { step: string };
+      follower.progress(step, progress);
+    }
+    if (event === "end") return data as OperationBody;
+  }
+  throw new Error("left before its end");
+}
+
+/** The error that a run ended with, as if it had been thrown here. */
+function errorOf({ operation, state, error }: OperationBody): HomelabError {
+  if (!error) return new HomelabError("failed", `${operation} ended as ${state}`);
+  const code = Object.hasOwn(errorTable, error.code) ? (error.code as ErrorCode) : "failed";
+  return new HomelabError(code, error.message, { hint: error.hint });
 }

@@ -55,3 +55,11 @@ export function table(out: Output, headings: string[], rows: string[][]): void {
 export const mark = { ok: "✓", degraded: "!", down: "✗", unknown: "?" } as const;
 
 export const stateColour = { ok: "green", degraded: "yellow", down: "red", unknown: "yellow" } as const;
+
+/** Said below a report that is older than the question, since what it asks does not answer. */
+export function noteStale(out: Output, { stale, observed_at: at }: { stale: boolean; observed_at: string }): void {
+  if (stale) out.note(`This is how it was at ${at}: what is asked does not answer now.`);
+}
+
+/** A sentence on what was done, for standard error. */
+export const done = (says: string): string => `${paint("green", "✓", process.stderr)} ${says}`;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
+import { registry } from "../operations/registry.ts";
 import { makeProgram, shareOptions } from "./program.ts";
 
 /** The program with every action replaced, so that what was read can be looked at. */
@@ -34,6 +35,11 @@ function everyCommand(command: Command = makeProgram("0"), path = ""): [string, 
 }
 
 describe("the command line", () => {
+  test("has the command that each operation of the registry names", () => {
+    const commands = everyCommand().map(([path]) => path);
+    expect(registry.filter(({ command }) => !commands.includes(command)).map(({ name }) => name)).toEqual([]);
+  });
+
   test.each(everyCommand())("describes %s in words", (_path, command) => {
     if (!(command as unknown as { _hidden: boolean })._hidden) expect(command.description().length).toBeGreaterThan(5);
   });

@@ -15,6 +15,7 @@ export function makeProgram(version: string): Command {
     .option("--dry-run", "say what would be done, and do nothing")
     .option("--no-wait", "begin, print the operation's id, and leave it running")
     .option("--timeout <seconds>", "leave it running after so long")
+    .option("--local", "do it in this process, without the hub; on the node itself")
     .option("--no-color", "no colour")
     .option("--debug", "with an error, where it came from")
     .showHelpAfterError("(homelab --help lists the commands)")

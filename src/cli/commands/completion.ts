@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { HomelabError } from "../../core/errors.ts";
-import { databaseList } from "../../reports/databases.ts";
-import type { Context } from "../context.ts";
+import { isElsewhere, type Context } from "../context.ts";
 
 /** Each asks the program itself, so that names of databases complete too, and no list is kept twice. */
 const SCRIPTS: Record<string, string> = {
@@ -24,8 +23,19 @@ export async function completion({ out }: Context, shell: string): Promise<void>
 
 /** bash expands what it is given once more: a name that another program made must not run anything at a press of Tab. */
 async function databaseNames(context: Context): Promise<string[]> {
-  const names = (await databaseList(await context.site())).map((row) => row.name);
+  const names = isElsewhere(context.flags) ? await namesElsewhere(context) : await namesHere(context);
   return names.filter((name) => /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/.test(name));
+}
+
+async function namesElsewhere(context: Context): Promise<string[]> {
+  const { items } = await (await context.api()).list("GET /api/databases", {});
+  return items.map((row) => row.name);
+}
+
+/** Looked up without the hub: a press of Tab waits for nobody who is being started. */
+async function namesHere(context: Context): Promise<string[]> {
+  const { databaseList } = await import("../../reports/databases.ts");
+  return (await databaseList(await context.site())).map((row) => row.name);
 }
 
 /** What can follow the words that stand already, one a line. */

@@ -1,5 +1,5 @@
-import { flatten } from "../../config/layers.ts";
 import { settingsJsonSchema } from "../../config/settings.ts";
+import { shownSettings } from "../../config/shown-settings.ts";
 import { machineFacts, postgresMajors } from "../../host/machine.ts";
 import { postgresParameters } from "../../cluster/sizing.ts";
 import { readInstallation } from "../../site/installation.ts";
@@ -12,14 +12,14 @@ export async function schema(context: Context): Promise<void> {
   context.out.json(settingsJsonSchema());
 }
 
-/** Every value in force with its origin, what was sized by the machine included. There is no secret among them. */
+/** Every value in force with its origin, what was sized by the machine included; secrets are only said to be there. */
 export async function show(context: Context): Promise<void> {
   const { settings, origins } = await loadSettings(context);
   const [major] = postgresMajors();
   const machine = await machineFacts(major ?? 0);
   const sized = postgresParameters(machine, settings);
   const values = [
-    ...flatten(settings).map(([path, value]) => ({ setting: path, value, origin: origins[path] ?? "default" })),
+    ...shownSettings(settings).map(([path, value]) => ({ setting: path, value, origin: origins[path] ?? "default" })),
     ...Object.entries(sized).map(([name, value]) => ({
       setting: `postgresql.${name}`,
       value,

@@ -1,23 +1,15 @@
-import { HomelabError } from "../../core/errors.ts";
 import { printable } from "../../core/text.ts";
 import { formatBytes } from "../../core/units.ts";
-import {
-  databaseDetails,
-  databaseList,
-  databaseUrls,
-  deletedList,
-  type DatabaseUrls,
-} from "../../reports/databases.ts";
+import type { Body } from "../api/contract.ts";
 import type { Context } from "../context.ts";
-import { openShell } from "../db-shell.ts";
-import { table } from "../output.ts";
+import { noteStale, table } from "../output.ts";
+import { settingOf } from "../setting.ts";
 
 export async function list(context: Context, flags: { deleted?: boolean }): Promise<void> {
-  const site = await context.site();
   if (flags.deleted) return listDeleted(context);
-  const rows = await databaseList(site);
-  if (context.flags.json) return context.out.json({ items: rows, next_cursor: null, total: rows.length });
-  const cells = rows.map((row) => [
+  const page = await (await context.api()).list("GET /api/databases", {});
+  if (context.flags.json) return context.out.json(page);
+  const cells = page.items.map((row) => [
     printable(row.name),
     printable(row.owner),
     row.size_bytes === null ? "-" : formatBytes(row.size_bytes),
@@ -25,32 +17,36 @@ export async function list(context: Context, flags: { deleted?: boolean }): Prom
     [row.managed ? "" : "not made by homelab", row.protected ? "protected" : ""].filter(Boolean).join(", ") || "-",
   ]);
   table(context.out, ["NAME", "OWNER", "SIZE", "CONN", "NOTE"], cells);
-  if (rows.length === 0) context.out.note("No database yet: homelab db create <name>");
+  if (page.items.length === 0) context.out.note("No database yet: homelab db create <name>");
+  noteStale(context.out, page);
 }
 
 async function listDeleted(context: Context): Promise<void> {
-  const rows = await deletedList(await context.site());
-  if (context.flags.json) return context.out.json({ items: rows, next_cursor: null, total: rows.length });
+  const page = await (await context.api()).list("GET /api/deleted-databases", {});
+  if (context.flags.json) return context.out.json(page);
   table(
     context.out,
-    ["NAME", "DELETED", "CAN BE BROUGHT BACK UNTIL"],
-    rows.map((row) => [printable(row.name), row.deleted_at, row.undelete_until]),
+    ["NAME", "DELETED", "CAN BE BROUGHT BACK UNTIL", "WAITS AS"],
+    page.items.map((row) => [printable(row.name), row.deleted_at, row.undelete_until, row.deleted_name]),
   );
-  if (rows.length === 0) context.out.note("Nothing is deleted.");
+  if (page.items.length === 0) context.out.note("Nothing is deleted.");
+  noteStale(context.out, page);
 }
 
 export async function show(context: Context, name: string): Promise<void> {
-  const details = await databaseDetails(await context.site(), name);
+  const details = await (await context.api()).call("GET /api/databases/{name}", { params: { name } });
   if (context.flags.json) return context.out.json(details);
-  for (const [key, value] of Object.entries(details)) {
+  const { observed_at: _at, stale: _stale, ...facts } = details;
+  for (const [key, value] of Object.entries(facts)) {
     const text =
       key === "size_bytes" && typeof value === "number" ? formatBytes(value) : printable(String(value ?? "-"));
     context.out.line(`${key.replaceAll("_", " ").replace(" bytes", "").padEnd(20)} ${text}`);
   }
+  noteStale(context.out, details);
 }
 
 /** Which of the URLs, and in which form. */
-export interface UrlFlags {
+interface UrlFlags {
   pooled?: boolean;
   direct?: boolean;
   readOnly?: boolean;
@@ -61,21 +57,23 @@ export interface UrlFlags {
   host?: string;
 }
 
+type Access = Body<"GET /api/databases/{name}/url">;
+
 export async function url(context: Context, name: string, flags: UrlFlags): Promise<void> {
-  const site = await context.site();
-  const urls = await databaseUrls(site, name, flags.host);
+  const query = { host: flags.host };
+  const urls = await (await context.api()).call("GET /api/databases/{name}/url", { params: { name }, query });
   if (context.flags.json) return context.out.json(urls);
   if (flags.env === true) {
     context.out.line(`DATABASE_URL=${urls.pooled_url}`);
     return context.out.line(`DIRECT_URL=${urls.connection_url}`);
   }
-  const usePooler = flags.pooled ?? (!flags.direct && site.topology.settings.database.use_pooler);
+  const usePooler = flags.pooled ?? (!flags.direct && (await settingOf(context, "database.use_pooler")) !== false);
   const chosen = pick(urls, usePooler, flags.readOnly === true);
   if (flags.psql) return context.out.line(`psql '${chosen}'`);
   context.out.line(flags.jdbc ? jdbc(chosen) : chosen);
 }
 
-function pick(urls: DatabaseUrls, pooled: boolean, readOnly: boolean): string {
+function pick(urls: Access, pooled: boolean, readOnly: boolean): string {
   if (pooled) return readOnly ? urls.pooled_read_only_url : urls.pooled_url;
   return readOnly ? urls.read_only_url : urls.connection_url;
 }
@@ -90,9 +88,4 @@ function jdbc(text: string): string {
     ["prepareThreshold", "0"],
   ]);
   return `jdbc:postgresql://${hostname}:${port}${pathname}?${parameters.toString()}`;
-}
-
-export async function shell(context: Context, name: string, flags: { as?: string; replica?: boolean }): Promise<void> {
-  if (flags.replica) throw new HomelabError("usage", "there is no replica on a cluster of one node");
-  await openShell(await context.site(), name, flags.as);
 }

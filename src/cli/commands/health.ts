@@ -1,15 +1,20 @@
 import { printable } from "../../core/text.ts";
-import { healthReport, type HealthReport } from "../../reports/health.ts";
+import type { Body } from "../api/contract.ts";
 import type { Context } from "../context.ts";
-import { mark, paint, stateColour } from "../output.ts";
+import { lookAt, stateNow } from "../look.ts";
+import { mark, noteStale, paint, stateColour } from "../output.ts";
 import { stateExit } from "./status.ts";
+
+type HealthReport = Body<"GET /api/health">;
 
 /** Every check; the exit code tells. */
 export async function health(context: Context, flags: { verbose?: boolean; outputFormat?: string }): Promise<void> {
-  const report = await healthReport(await context.site());
-  process.exitCode = stateExit[report.state];
+  const report = await lookAt(context, "GET /api/health");
+  const state = stateNow(report);
+  process.exitCode = stateExit[state];
   if (context.flags.json || flags.outputFormat === "json") return context.out.json(report);
-  print(context, report, flags.verbose === true);
+  print(context, { ...report, state }, flags.verbose === true);
+  noteStale(context.out, { stale: report.stale, observed_at: report.at });
 }
 
 function print({ out }: Context, report: HealthReport, verbose: boolean): void {

@@ -1,94 +1,64 @@
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
-import { createInterface } from "node:readline";
-import { sleep } from "../../core/clock.ts";
 import { HomelabError } from "../../core/errors.ts";
 import { didYouMean, printable } from "../../core/text.ts";
 import { parseDuration } from "../../core/units.ts";
-import { currentLog, readableLine } from "../../engines/logs.ts";
+import type { Body, CallInput } from "../api/contract.ts";
 import type { Context } from "../context.ts";
 
-const SERVICES = ["agent", "etcd", "patroni", "postgres", "haproxy", "pgbouncer", "pgbouncer-ro"];
+type Log = Body<"GET /api/logs/{service}">;
+type Service = Log["service"];
+
+const SERVICES: Service[] = ["agent", "hub", "etcd", "patroni", "postgres", "haproxy", "pgbouncer", "pgbouncer-ro"];
+
+const LEVELS = ["info", "warn", "error"] as const;
+
+/** The most lines that the API gives at once. */
+const MOST = 5000;
 
 interface LogFlags {
   follow?: boolean;
   since?: string;
   level?: string;
-  tail?: string;
+  tail?: number;
 }
-
-/** What each engine calls its levels, from harmless to bad. */
-const LEVELS: Record<string, RegExp> = {
-  warn: /\b(warn|warning|error|err|fatal|panic|crit|alert|emerg)\b/i,
-  error: /\b(error|err|fatal|panic|crit|alert|emerg)\b/i,
-};
 
 /** Prints a service's log; -f follows it. */
-export async function logs(context: Context, service: string, flags: LogFlags): Promise<void> {
-  if (!SERVICES.includes(service)) {
-    const meant = didYouMean(service, SERVICES);
-    throw new HomelabError("not_found", `there is no service ${service}`, {
-      hint: meant ? `Did you mean ${meant}?` : `There are: ${SERVICES.join(", ")}`,
-    });
-  }
-  const { topology } = await context.site();
-  const path = await currentLog(topology.paths, service);
-  const wanted = filter(flags);
-  const lines: string[] = [];
-  const keep = flags.since ? Infinity : Number(flags.tail ?? 200);
-  let offset = await readLines(path, 0, (line) => wanted(line) && lines.push(line) > keep && lines.shift());
-  for (const line of lines) print(context, service, line);
-  while (flags.follow) {
-    await sleep(250);
-    const size = await stat(path).then(
-      (found) => found.size,
-      () => 0,
-    );
-    // Shorter than before: it was rotated.
-    if (size < offset) offset = 0;
-    if (size > offset) offset = await readLines(path, offset, (line) => wanted(line) && print(context, service, line));
-  }
+export async function logs(context: Context, name: string, flags: LogFlags): Promise<void> {
+  const service = serviceOf(name);
+  const query = queryOf(flags);
+  if (flags.follow) return follow(context, service, query);
+  const log = await (await context.api()).call("GET /api/logs/{service}", { params: { service }, query });
+  if (context.flags.json) return context.out.json(log);
+  for (const line of log.lines) print(context, line);
+  if (log.lines.length === MOST)
+    context.out.note(`These are the last ${MOST} lines: the files are in logs/ in the home.`);
 }
 
-function print({ flags, out }: Context, service: string, line: string): void {
-  if (flags.json)
-    out.line(JSON.stringify({ service, time: timeOf(line)?.toISOString() ?? null, line: readableLine(line) }));
-  else out.line(printable(readableLine(line)));
+async function follow(context: Context, service: Service, query: ReturnType<typeof queryOf>): Promise<void> {
+  const forever = new AbortController().signal;
+  const api = await context.api();
+  for await (const { data } of api.events("GET /api/logs/{service}/events", { params: { service }, query }, forever))
+    print(context, data as Log["lines"][number]);
 }
 
-function filter(flags: LogFlags): (line: string) => boolean {
-  const seconds = flags.since === undefined ? undefined : parseDuration(flags.since);
-  if (flags.since !== undefined && seconds === undefined)
-    throw new HomelabError("usage", `--since ${flags.since}: expected a duration such as 30min or 1h`);
-  if (flags.level !== undefined && !LEVELS[flags.level] && flags.level !== "info")
-    throw new HomelabError("usage", `--level ${flags.level}: expected info, warn or error`);
-  const from = seconds === undefined ? undefined : Date.now() - seconds * 1000;
-  const level = flags.level === undefined ? undefined : LEVELS[flags.level];
-  let current = from === undefined;
-  return (line) => {
-    // A line without a time belongs to the one before it.
-    const at = timeOf(line);
-    if (from !== undefined && at) current = at.getTime() >= from;
-    return current && (!level || level.test(line));
-  };
+/** A stream of JSON is a line for each. */
+function print({ flags, out }: Context, line: Log["lines"][number]): void {
+  out.line(flags.json ? JSON.stringify(line) : printable(line.line));
 }
 
-/** The time at the beginning of a line, in any of the engines' forms; they all write UTC or say otherwise. */
-function timeOf(line: string): Date | undefined {
-  const match = /(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s*(Z|UTC)?/.exec(line.slice(0, 80));
-  if (!match) return undefined;
-  const local = !match[4] && /^\d{4}-/.test(line) && line.includes(",");
-  const at = new Date(`${match[1]}T${match[2]}.${(match[3] ?? "0").slice(0, 3)}${local ? "" : "Z"}`);
-  return Number.isNaN(at.getTime()) ? undefined : at;
+function serviceOf(name: string): Service {
+  const service = SERVICES.find((known) => known === name);
+  if (service) return service;
+  const meant = didYouMean(name, SERVICES);
+  throw new HomelabError("not_found", `there is no service ${printable(name)}`, {
+    hint: meant ? `Did you mean ${meant}?` : `There are: ${SERVICES.join(", ")}`,
+  });
 }
 
-/** Reads whole lines from an offset; answers where it ended. */
-async function readLines(path: string, start: number, each: (line: string) => unknown): Promise<number> {
-  const size = await stat(path).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size <= start) return start;
-  for await (const line of createInterface({ input: createReadStream(path, { start, end: size - 1 }) })) each(line);
-  return size;
+/** With --since, everything from then on that the API gives; else the end. @throws HomelabError `usage` */
+function queryOf({ since, level: named, tail }: LogFlags): NonNullable<CallInput<"GET /api/logs/{service}">["query"]> {
+  const level = LEVELS.find((known) => known === named);
+  if (since !== undefined && parseDuration(since) === undefined)
+    throw new HomelabError("usage", `--since ${since}: expected a duration such as 30min or 1h`);
+  if (named !== undefined && !level) throw new HomelabError("usage", `--level ${named}: expected info, warn or error`);
+  return { since: since?.replaceAll(" ", ""), level, tail: Math.min(tail ?? (since === undefined ? 200 : MOST), MOST) };
 }

@@ -1,8 +1,11 @@
 import { formatBytes } from "../../core/units.ts";
 import { printable } from "../../core/text.ts";
-import { clusterStatus, type ClusterStatus } from "../../reports/cluster-status.ts";
+import type { Body } from "../api/contract.ts";
 import type { Context } from "../context.ts";
-import { mark, paint, stateColour, table } from "../output.ts";
+import { lookAt, stateNow } from "../look.ts";
+import { mark, noteStale, paint, stateColour, table } from "../output.ts";
+
+type ClusterStatus = Body<"GET /api/cluster">;
 
 /** Exit codes by state: 5 degraded, 6 data is out of reach. */
 export const stateExit = { ok: 0, degraded: 5, unknown: 5, down: 6 } as const;
@@ -11,16 +14,17 @@ const HEADLINE = { ok: "HEALTHY", degraded: "DEGRADED", unknown: "UNKNOWN", down
 
 /** One screen; the exit code tells. */
 export async function status(context: Context): Promise<void> {
-  const report = await clusterStatus(await context.site());
-  process.exitCode = stateExit[report.state];
+  const report = await lookAt(context, "GET /api/cluster");
+  process.exitCode = stateExit[stateNow(report)];
   if (context.flags.json) return context.out.json(report);
   print(context, report);
 }
 
 function print({ out }: Context, report: ClusterStatus): void {
-  const headline = report.stopped ? "STOPPED" : HEADLINE[report.state];
+  const state = stateNow(report);
+  const headline = report.stopped ? "STOPPED" : HEADLINE[state];
   out.line(
-    `${paint("bold", report.cluster)} · PostgreSQL ${report.postgres_version} · ${paint(stateColour[report.state], headline)}`,
+    `${paint("bold", report.cluster)} · PostgreSQL ${report.postgres_version} · ${paint(stateColour[state], headline)}`,
   );
   const databases = report.databases
     ? `${report.databases.count} ${report.databases.count === 1 ? "database" : "databases"}${sizeOf(report.databases.size_bytes)}`
@@ -36,6 +40,7 @@ function print({ out }: Context, report: ClusterStatus): void {
   if (report.events.length > 0) out.note("");
   for (const event of report.events)
     out.note(paint("dim", `${event.at}  ${event.service} ${printable(event.says)}`, process.stderr));
+  noteStale(out, report);
   if (report.stopped) out.note("homelab up starts it.");
 }
 

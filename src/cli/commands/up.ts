@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { oneNodeTopology, type MachineFacts, type Topology } from "../../cluster/topology.ts";
 import { loadSettings, rememberFlags } from "../settings-files.ts";
 import { formatBytes, formatSeconds } from "../../core/units.ts";
@@ -12,7 +13,8 @@ import { openSite, readInstallation, writeInstallation } from "../../site/instal
 import { checkSecretVariables } from "../../config/secrets.ts";
 import type { EffectiveConfig } from "../../config/load.ts";
 import { bundleFolder, type Context } from "../context.ts";
-import { operate } from "../operate.ts";
+import { openDashboard, readAdminPassword, type Dashboard } from "../first-admin.ts";
+import { operateHere } from "../operate-here.ts";
 import { paint } from "../output.ts";
 import { prepareMachine } from "../prepare-machine.ts";
 import { findMachine, refuseEarly, refuseViolations } from "../up-checks.ts";
@@ -27,6 +29,7 @@ export interface UpFlags {
 export async function up(context: Context, flags: UpFlags): Promise<void> {
   const { paths, out } = context;
   const begun = performance.now();
+  const password = await readAdminPassword(process.env);
   const missing = await missingPackages();
   checkSystem(missing);
   const config = await loadSettings(context, flags);
@@ -45,11 +48,13 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
   if (!context.flags.dryRun) await remember(context, config, machine, flags);
   const site = openSite(paths.root, { ...config, machine }, program, process.env);
   try {
-    const finished = await operate(context, site, fresh ? "cluster.create" : "cluster.converge", {});
+    const finished = await operateHere(context, site, fresh ? "cluster.create" : "cluster.converge", {});
     if (!finished) return;
     const changed = await changedSteps(context, finished.run.id);
-    if (context.flags.json) out.json(summary(site.topology, changed));
-    else tell(context, site.topology, { fresh, changed, seconds: (performance.now() - begun) / 1000, boots });
+    const dashboard = await openDashboard(context, site.topology, password);
+    const seconds = (performance.now() - begun) / 1000;
+    if (context.flags.json) out.json({ ...summary(site.topology, changed), dashboard });
+    else tell(context, site.topology, { fresh, changed, seconds, boots, dashboard });
   } finally {
     await site.close();
   }
@@ -58,12 +63,15 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
 /** Says what will be done before it is done. */
 function announce({ paths, out, flags }: Context, { ports, listen }: Topology, missing: string[]): void {
   if (flags.json) return;
-  const numbers = Object.values(ports);
+  const { hub, ...others } = ports;
+  const numbers = Object.values(others);
   out.note(paint("bold", "homelab will set up PostgreSQL on this machine:", process.stderr));
   if (missing.length > 0) out.note(`  packages  ${missing.join(" ")} (with apt-get; their own services stay off)`);
   if (isRoot()) out.note(`  user      ${SYSTEM_USER} (engines never run as root)`);
   out.note(`  home      ${paths.root} (${formatBytes(freeBytes(paths.root))} free)`);
-  out.note(`  ports     ${numbers.slice(0, 4).join(" ")} for apps, on ${listen.join(", ")}`);
+  out.note(
+    `  ports     ${numbers.slice(0, 4).join(" ")} for apps, ${hub} for API and dashboard, on ${listen.join(", ")}`,
+  );
   out.note(`            ${numbers.slice(4).join(" ")} inside the cluster`);
 }
 
@@ -75,9 +83,16 @@ async function remember(
   flags: UpFlags,
 ): Promise<void> {
   await rememberFlags(context, flags);
-  const next = { ...config, machine };
+  const next = { ...config, origins: keptOrigins(context, config), machine };
   const before = await readInstallation(context.paths).catch(() => undefined);
   if (JSON.stringify(before) !== JSON.stringify(next)) await writeInstallation(context.paths, next);
+}
+
+/** A flag is in the home's file from now on, and the next `up` will find it there: nothing has changed then. */
+function keptOrigins({ paths }: Context, { origins }: EffectiveConfig): EffectiveConfig["origins"] {
+  const kept = basename(paths.settings);
+  const named = Object.entries(origins).map(([path, origin]) => [path, origin === "flag" ? kept : origin] as const);
+  return Object.fromEntries(named.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 async function changedSteps({ paths }: Context, id: `op_${string}`): Promise<string[]> {
@@ -102,7 +117,7 @@ const summary = ({ scope, paths, ports, settings, listen }: Topology, changed: s
 function tell(
   { out }: Context,
   topology: Topology,
-  how: { fresh: boolean; changed: string[]; seconds: number; boots: boolean },
+  how: { fresh: boolean; changed: string[]; seconds: number; boots: boolean; dashboard: Dashboard },
 ): void {
   const { ports, settings, paths, listen } = topology;
   const elsewhere = listen.filter((address) => !address.startsWith("127.") && address !== "::1");
@@ -116,6 +131,9 @@ function tell(
   out.line(`direct   ${settings.network.host}:${ports.direct}   for migrations, pg_dump, LISTEN (TLS)`);
   if (elsewhere.length > 0) out.line(`also on  ${elsewhere.join(", ")} (TLS; CA: ${paths.caCertificate})`);
   out.line(`home     ${paths.root}`);
+  out.line(`hub      ${how.dashboard.url}   API and dashboard`);
+  if (how.dashboard.link) out.line(`setup    ${how.dashboard.link}   makes the first admin: once, within a day`);
+  if (how.dashboard.madeAdmin) out.note("The user admin has the password of the file.");
   if (how.fresh) out.note(how.boots ? "It starts again with the machine (systemd)." : "After a reboot: homelab up");
   out.note(`Next: homelab db create <name>   homelab status`);
 }
