@@ -4,7 +4,7 @@ import { median, percentile } from "./statistics.ts";
 /** What one row of the table says: ours beside the bare tool. */
 export interface Row {
   name: string;
-  unit: "ms" | "s" | "tps" | "MB";
+  unit: "ms" | "s" | "tps" | "req/s" | "MB";
   ours: Side;
   /** The bare tool; left out where there is none. */
   bare?: Side;

@@ -52,7 +52,7 @@ const sum = (parts: Resident[]): Resident => ({
 /** Every process of an idle home, a few times over a while. */
 async function look(home: BenchHome): Promise<Map<string, Resident>> {
   const found = new Map<string, Resident>();
-  for (const name of [...OURS, ...ENGINES]) found.set(name, sum((await pidsOf(home, name)).map(residentOf)));
+  for (const name of [...OURS, "hub", ...ENGINES]) found.set(name, sum((await pidsOf(home, name)).map(residentOf)));
   return found;
 }
 
@@ -83,6 +83,7 @@ export const memory: Bench = {
         ours: values(OURS, "pss"),
         bare: values(ENGINES, "pss"),
       }),
+      makeRow("resident memory of the hub (RSS)", "MB", { ours: values(["hub"], "rss") }),
     ];
   },
 };

@@ -67,6 +67,7 @@ async function drift(round: number): Promise<void> {
   );
   const worker = new Worker(home);
   await worker.ask({ do: "sql", text: "DROP SCHEMA IF EXISTS pgbouncer CASCADE" });
+  await worker.ask({ do: "sql", text: "ALTER ROLE jarvis NOLOGIN" });
   await worker.ask({ do: "sql", text: `CREATE DATABASE by_hand_${round}` });
   await worker.end();
   await signalProcess(home.paths.run, "keeper", "SIGKILL");

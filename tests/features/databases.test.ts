@@ -162,8 +162,10 @@ describe("creating", () => {
     [["--template", "blog"], 7, "no template database blog"],
     [["--owner", "postgres"], 2, "reserved"],
     [["--owner", "homelab_monitor"], 2, "can log in or do more"],
+    [["--owner", "shop_owner"], 2, "is the database shop's own"],
     [["--connection-limit", "many"], 2, "whole number"],
     [["--statement-timeout", "soon"], 2, "duration"],
+    [["--statement-timeout", "99d"], 2, "at most 24d"],
   ])("refuses %j and makes nothing", async (flags, exit, says) => {
     const refused = await home.run(["db", "create", "refused", ...flags]);
     expect(refused.stderr).toContain(says);

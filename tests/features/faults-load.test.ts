@@ -24,8 +24,8 @@ const operations = async () =>
 /** How often a step was really done, over all runs. */
 async function timesDone(step: string): Promise<number> {
   const runs = (await operations()).filter((item) => item.operation === "database.provision");
-  const shown = await Promise.all(runs.map(({ id }) => home.ok("op", "show", id, "--json")));
-  const entries = shown.flatMap((one) => one.json<{ steps: { step: string; event: string }[] }>().steps);
+  const logs = await Promise.all(runs.map(({ id }) => home.ok("api", "GET", `/api/operations/${id}/log`)));
+  const entries = logs.flatMap((one) => one.json<{ items: { step: string; event: string }[] }>().items);
   return entries.filter((entry) => entry.step === step && entry.event === "done").length;
 }
 

@@ -77,7 +77,7 @@ test("F77: a killed agent is back by itself with the same engines, and interrupt
   expect(await enginePids()).toEqual(engines);
   expect([...pooled.errors, ...direct.errors]).toEqual([]);
   const agent = await readAgent(home.paths);
-  expect(agent?.state.services.map((service) => service.restarts)).toEqual(ENGINES.map(() => 0));
+  expect(agent?.state.services.filter((service) => service.restarts > 0)).toEqual([]);
 });
 
 test("F04: without Patroni PostgreSQL goes on, and the new Patroni takes the same one over", async () => {

@@ -30,7 +30,7 @@ describe("up", () => {
 
   test("prints where the ports are, as data, and nothing else on standard output", () => {
     const lines = firstUp.stdout.trim().split("\n");
-    expect(lines.map((line) => line.split(" ")[0])).toEqual(["pooled", "direct", "home"]);
+    expect(lines.map((line) => line.split(" ")[0])).toEqual(["pooled", "direct", "home", "hub", "setup"]);
     expect(lines[0]).toContain(`localhost:${home.port(6432)}`);
   });
 

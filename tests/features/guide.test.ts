@@ -44,11 +44,25 @@ function missingLine(expected: string[], printed: string[]): string | undefined 
 /** Runs a command on a terminal of its own, as a reader would: tables and colours depend on it. */
 const TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
 
-const DEFAULT_PORTS = [5431, 5432, 5433, 6432, 6433, 8008, 2379, 2380, 7000];
+const DEFAULT_PORTS = [5431, 5432, 5433, 6432, 6433, 8008, 2379, 2380, 7000, 5000, 5443];
 
-/** Runs a line of a page for a home, and answers what it printed as if the home were a machine's own. */
-async function runLine(home: TestHome, line: string): Promise<{ exit: number | null; printed: string[] }> {
+/** `export NAME=…`: a reader's shell keeps it for the lines that follow. */
+const EXPORT = /^export ([A-Z_]+)=/;
+
+/** Stands between what a line printed and the value of the variable that it exported. */
+const VALUE = "\u001e";
+
+/**
+ * Runs a line of a page for a home, and answers what it printed as if the home were a machine's own. `exported` is what
+ * the page's lines have exported so far; one that exports more adds to it.
+ */
+async function runLine(
+  home: TestHome,
+  line: string,
+  exported: Record<string, string>,
+): Promise<{ exit: number | null; printed: string[] }> {
   const env = {
+    ...exported,
     PATH: process.env["PATH"]!,
     HOME: process.env["HOME"] ?? "/",
     TERM: "xterm",
@@ -59,9 +73,18 @@ async function runLine(home: TestHome, line: string): Promise<{ exit: number | n
     HOMELAB_NETWORK__LISTEN: "loopback",
     HOMELAB_NETWORK__PORT_OFFSET: String(home.offset),
   };
-  const argv = ["python3", "-c", TERMINAL, "/bin/sh", "-c", line] as const;
+  const name = EXPORT.exec(line)?.[1];
+  const typed = line.replaceAll("localhost:5000", `localhost:${home.port(5000)}`);
+  const script = name ? `${typed}\nprintf '${VALUE}%s' "$${name}"` : typed;
+  const argv = ["python3", "-c", TERMINAL, "/bin/sh", "-c", script] as const;
   const { exitCode, stdout } = await runAny({ argv, env, cwd: checkout, timeout: 60 });
-  let text = stripVTControlCharacters(stdout);
+  const [said = "", value = ""] = stdout.split(VALUE);
+  if (name) {
+    // The shell answers 0 whatever the command inside did.
+    expect(value, `${line}\n${said}`).not.toBe("");
+    exported[name] = value;
+  }
+  let text = stripVTControlCharacters(said);
   for (const port of DEFAULT_PORTS) text = text.replaceAll(String(home.port(port)), String(port));
   for (const encode of [String, encodeURIComponent])
     text = text.replaceAll(encode(home.root), encode("/var/lib/homelab"));
@@ -71,10 +94,11 @@ async function runLine(home: TestHome, line: string): Promise<{ exit: number | n
 async function follow(home: TestHome, page: string): Promise<void> {
   const blocks = blocksOf(await readFile(join(checkout, page), "utf8"));
   expect(blocks.length).toBeGreaterThan(0);
+  const exported: Record<string, string> = {};
   for (const { commands, expected } of blocks) {
     const printed: string[] = [];
     for (const { line, exit } of commands) {
-      const result = await runLine(home, line);
+      const result = await runLine(home, line, exported);
       expect(result.exit, `${line}\n${result.printed.join("\n")}`).toBe(exit);
       printed.push(...result.printed);
     }
@@ -97,7 +121,8 @@ describe("the documentation's commands do what it says", () => {
   test("the README", () => follow(first, "README.md"));
 
   // One home for the whole guide: its pages build on one another.
-  test.each(["getting-started", "databases", "operating", "troubleshooting"])("the guide: %s", (page) =>
-    follow(second, `docs/guide/${page}.md`),
+  test.each(["getting-started", "databases", "operating", "api", "users-and-keys", "troubleshooting"])(
+    "the guide: %s",
+    (page) => follow(second, `docs/guide/${page}.md`),
   );
 });

@@ -79,7 +79,7 @@ describe("S41", () => {
 
   test("S41: a wrong password is refused, over TCP and over the socket, to the superuser and to an app", async () => {
     for (const way of [socket(), tcp(), direct()])
-      for (const user of ["postgres", "shop_app", "shop_ro", "homelab_monitor", "pgbouncer_auth"]) {
+      for (const user of ["postgres", "shop_app", "shop_ro", "homelab_monitor", "pgbouncer_auth", "jarvis"]) {
         const code = await login({ ...way, user, password: "wrong", database: "postgres" });
         expect([user, ["28P01", "28000"].includes(code)], `${way.host} ${code}`).toEqual([user, true]);
       }
@@ -169,6 +169,7 @@ describe("S43", () => {
       ["postgres", secret["superuser"]!],
       ["homelab_monitor", secret["monitor"]!],
       ["pgbouncer_auth", secret["pooler_auth"]!],
+      ["jarvis", secret["jarvis_db"]!],
       ["pgbouncer_stats", "wrong"],
     ];
     for (const [user, password] of attempts)

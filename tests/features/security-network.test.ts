@@ -8,6 +8,8 @@ import { canMakeNetworks, TwoMachines } from "../harness/two-machines.ts";
 if (!canMakeNetworks()) console.warn("S38 IS NOT TESTED HERE: network namespaces need root and ip(8).");
 
 const PUBLIC = [5432, 5433, 6432, 6433];
+/** API and dashboard: HTTP, with keys and sessions of its own. */
+const HUB = 5000;
 
 /** Tries every TCP port of an address and prints those that answer. */
 const SCAN = `
@@ -66,10 +68,10 @@ describe.runIf(canMakeNetworks())("from a neighbour in the same network", () => 
     await net?.destroy();
   });
 
-  test("S38: of all TCP ports, only direct, direct-read-only, pooled and pooled-read-only answer", async () => {
+  test("S38: of all TCP ports, only direct, direct-read-only, pooled, pooled-read-only and the hub answer", async () => {
     const { stdout, stderr } = await net.on(net.neighbour, [process.execPath, "-e", SCAN, net.serverAddress]);
     const open = JSON.parse(stdout || `"${stderr}"`) as number[];
-    expect(open.sort((a, b) => a - b)).toEqual(PUBLIC.map((port) => home.port(port)).sort((a, b) => a - b));
+    expect(open.sort((a, b) => a - b)).toEqual([...PUBLIC, HUB].map((port) => home.port(port)).sort((a, b) => a - b));
   });
 
   test("S38: plain text is refused on each of them, with the right password too", async () => {

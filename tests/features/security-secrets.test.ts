@@ -88,7 +88,7 @@ beforeAll(async () => {
   await quiet("db", "rotate", "wiki", "--finish");
   await quiet("db", "delete", "wiki", "--yes");
   await quiet("db", "create", "Refused Name");
-  await home.run(["db", "create", "half"], {
+  await home.run(["--local", "db", "create", "half"], {
     env: { HOMELAB_CRASH_AT: "database.provision:create-database:after-effect" },
   });
   await home.createDatabase("half");

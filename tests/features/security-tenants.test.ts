@@ -253,6 +253,7 @@ test("S45: a role that could log in or do more is no owner of a database", async
     "postgres",
     "homelab_monitor",
     "pgbouncer_auth",
+    "jarvis",
     "replicator",
   ]) {
     const { exitCode } = await home.run(["db", "create", "eve", "--owner", owner]);

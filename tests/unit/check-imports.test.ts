@@ -78,6 +78,12 @@ describe("the import rule", () => {
       "imports ../../tests/harness/home.ts, which is outside of src",
     ],
     [
+      "of what only types may be had of",
+      "cli/api/client.ts",
+      'import type { Route } from "./contract.ts"; import { z } from "../../api/endpoint.ts";',
+      "cli may only import types of api/endpoint.ts",
+    ],
+    [
       "by a folder that nobody put into the table",
       "newcomer/a.ts",
       'import { x } from "../core/ids.ts";',
@@ -94,6 +100,8 @@ describe("the import rule", () => {
     ["core/clock.ts", 'import { setTimeout } from "node:timers/promises";'],
     ["host/run.ts", 'import { spawn } from "node:child_process";'],
     ["cli/main.ts", 'import { Command } from "commander";'],
+    ["cli/api/contract.ts", 'import type {\n  a,\n  b,\n} from "../../api/contract/health.ts";'],
+    ["cli/api/here.ts", 'import { openInProcess } from "../../hub/in-process.ts";'],
     ["core/text.ts", "const says = 'copied from \"../host/run.ts\" by hand';".replace("from", "out of")],
   ])("lets %s have %s", (path, text) => expect(planted(path, text)).toEqual([]));
 

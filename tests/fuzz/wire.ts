@@ -1,0 +1,134 @@
+import { addressOf, type Callers } from "./callers.ts";
+import type { FuzzRoute } from "./document.ts";
+import type { Draft, DraftBody, PathPiece } from "./drafts.ts";
+import { DATABASES } from "./hints.ts";
+import type { KnownThings } from "./known.ts";
+import type { WireRequest } from "./send.ts";
+import type { Sketch } from "./values.ts";
+
+type Plain = null | boolean | number | string | Plain[] | { [key: string]: Plain };
+
+/** A request as it is sent, with what the rules want to know of it. */
+export interface Prepared extends WireRequest {
+  /** The values of the path, before they were encoded. */
+  path: Record<string, string>;
+  query: [name: string, value: string][];
+  /** The body where it is JSON. */
+  json: { value: Plain } | undefined;
+}
+
+/** What drafts are made real with. */
+export interface WireContext {
+  known: KnownThings;
+  callers: Callers;
+  /** Whether another operation that costs something may begin. */
+  mayOperate(): boolean;
+}
+
+/** Settles what a draft's values stand for, and keeps its effects within bounds. */
+export function prepare(draft: Draft, route: FuzzRoute, context: WireContext): Prepared {
+  const settle = (value: Sketch) => settled(value, context.known);
+  const path: Record<string, string> = {};
+  const target = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const { raw, text } = pieceOf(draft.path[name]!, settle);
+    path[name] = text;
+    return raw;
+  });
+  const body = draft.body && "json" in draft.body ? { json: settle(draft.body.json) } : draft.body;
+  const query = bounded(draft, route, path, body, context).map(
+    ([name, value]) => [name, textOf(settle(value))] as [string, string],
+  );
+  const parts = query.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
+  const headers = Object.fromEntries(
+    Object.entries(draft.headers).map(([name, value]) => [name, headerText(textOf(settle(value)))]),
+  );
+  const guesses = draft.caller === "wrong" || "x-api-key" in headers || /session|setup/.test(route.path);
+  return {
+    method: draft.method,
+    target: `${target}${draft.slash && target !== "/" ? "/" : ""}${parts || draft.tail ? `?${parts}${draft.tail}` : ""}`,
+    headers: { ...typeOf(body), ...context.callers.headers(draft.caller, draft.variant), ...headers },
+    body: body && Buffer.from("json" in body ? JSON.stringify(body.json) : body.text),
+    from: addressOf(guesses, draft.variant),
+    ...{ path, query },
+    json: jsonOf(body),
+  };
+}
+
+function settled(value: Sketch, known: KnownThings): Plain {
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map((item) => settled(item, known));
+  if (typeof value["known"] === "string" && typeof value["pick"] === "number")
+    return known.resolve(value["known"] as never, value["pick"]);
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, settled(item, known)]));
+}
+
+function pieceOf(piece: PathPiece, settle: (value: Sketch) => Plain): { raw: string; text: string } {
+  if ("raw" in piece) return { raw: piece.raw, text: piece.raw };
+  const text = textOf(settle(piece.value));
+  return { raw: encode(text), text };
+}
+
+/** What a body says, if it is JSON at all. */
+function jsonOf(body: { json: Plain } | Exclude<DraftBody, { json: Sketch }> | undefined): Prepared["json"] {
+  if (!body || "json" in body) return body && { value: body.json };
+  try {
+    return { value: JSON.parse(body.text) as Plain };
+  } catch {
+    return undefined;
+  }
+}
+
+const textOf = (value: Plain): string => (typeof value === "string" ? value : JSON.stringify(value));
+
+/** Half a pair of a character has no bytes of its own; it goes as the replacement character. */
+const encode = (text: string): string => encodeURIComponent(text.toWellFormed());
+
+/** What a header can hold (RFC 9110, 5.5). */
+const headerText = (text: string): string => text.replace(/[^\t\u0020-\u007e\u0080-\u00ff]/g, "?");
+
+function typeOf(body: { json: Plain } | Exclude<DraftBody, { json: Sketch }> | undefined): Record<string, string> {
+  if (!body) return {};
+  if ("json" in body) return { "content-type": "application/json" };
+  return body.type === undefined ? {} : { "content-type": body.type };
+}
+
+/** Routes that begin operations. */
+const STARTS = /^\/api\/(databases|deleted-databases|operations|services|cluster)/;
+
+/** Routes whose effects reach beyond a database of the fuzzer's own: they are only ever asked for their plan. */
+const ONLY_PLANNED = /^\/api\/(services|cluster)\//;
+
+/** The query, with a dry run where the request would do more than it may here. */
+function bounded(
+  draft: Draft,
+  route: FuzzRoute,
+  path: Record<string, string>,
+  body: { json: Plain } | DraftBody | undefined,
+  { known, mayOperate }: WireContext,
+): Draft["query"] {
+  const beginsOperation = STARTS.test(route.path) && route.parameters.some(({ name }) => name === "dry_run");
+  if (!beginsOperation) return draft.query;
+  const isReal = !draft.query.some(([name, value]) => name === "dry_run" && value !== "false");
+  if (!isReal || (isHarmless(route, path, body, known) && mayOperate())) return draft.query;
+  return [...draft.query.filter(([name]) => name !== "dry_run"), ["dry_run", "true"]];
+}
+
+function isHarmless(
+  route: FuzzRoute,
+  path: Record<string, string>,
+  body: { json: Plain } | DraftBody | undefined,
+  known: KnownThings,
+): boolean {
+  if (ONLY_PLANNED.test(route.path)) return false;
+  if (route.path.endsWith("/retry")) return known.isDatabaseOperation(path["id"]!);
+  const json = body && "json" in body ? (body.json as Record<string, Plain> | null) : null;
+  if (route.path === "/api/operations") return String(json?.["operation"]).startsWith("database.");
+  // A new database has one of the few names; what is refused anyway may be asked for as it is.
+  const name = json?.["database_name"];
+  return (
+    route.path !== "/api/databases" ||
+    typeof name !== "string" ||
+    DATABASES.includes(name) ||
+    !/^[a-z][a-z0-9_]{0,62}$/.test(name)
+  );
+}
