@@ -11,6 +11,8 @@ if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
 $as_root "$node" --disable-warning=ExperimentalWarning dist/main.js install-packages
 # The test of what can be reached from outside makes two network namespaces.
 command -v ip >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq iproute2
+# The guide asks the API as a reader would.
+command -v curl >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq curl
 
 raise_open_files
 [ $# -gt 0 ] || sh scripts/check.sh --static

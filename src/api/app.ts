@@ -41,9 +41,7 @@ export interface AppOptions {
 }
 
 /** Hands a request to the leading hub. */
-type Forward = (
-  request: FastifyRequest,
-) => Promise<{ status: number; headers: Record<string, string>; body: string }>;
+type Forward = (request: FastifyRequest) => Promise<{ status: number; headers: Record<string, string>; body: string }>;
 
 /** The whole API: the hub listens with it, and a command without a hub calls it in its own process. */
 export async function buildApp(services: Services, options: AppOptions): Promise<FastifyInstance> {

@@ -100,7 +100,7 @@ describe("the document", () => {
 
 describe.each(each)("%s", (_key, { path, parameters, responses, requestBody, security, summary, tags, key }) => {
   test("declares the parameters of its path, and each parameter once", () => {
-    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!);
     const declared = parameters.filter((parameter) => parameter.in === "path");
     expect(declared.map(({ name }) => name).toSorted()).toEqual(inPath.toSorted());
     for (const parameter of declared) expect(parameter.required).toBe(true);

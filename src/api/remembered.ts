@@ -41,11 +41,6 @@ export class Remembered {
     this.#patience = patience;
   }
 
-  /** Milliseconds that a report may give each of its parts, to be done before its caller stops waiting. */
-  get partPatience(): number {
-    return this.#patience * 0.6;
-  }
-
   /** @throws the look's own error where nothing was ever seen; HomelabError `engine_unreachable` when it takes too long */
   async ask<T>(
     key: string,

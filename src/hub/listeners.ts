@@ -42,10 +42,6 @@ export async function openDoors(
     servers.push(server);
     await listenOn(prepared(server), where);
   };
-  // A socket that a killed hub left behind would hold the name.
-  await rm(doors.socket, { force: true });
-  await open(createServer(PATIENCE, through(listener, "socket")), { path: doors.socket });
-  await chmod(doors.socket, 0o600);
   const tls = certificateFiles(paths);
   const identity = { ca: readFileSync(tls.ca), cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
   const peer = createTlsServer(
@@ -60,6 +56,10 @@ export async function openDoors(
         if (error.code !== "EADDRNOTAVAIL" && error.code !== "EAFNOSUPPORT") throw error;
       },
     );
+  // Last, since commands take it for a hub that is there. One that a killed hub left behind would hold the name.
+  await rm(doors.socket, { force: true });
+  await open(createServer(PATIENCE, through(listener, "socket")), { path: doors.socket });
+  await chmod(doors.socket, 0o600);
   return { close: () => closeAll(servers) };
 }
 

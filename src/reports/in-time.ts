@@ -1,7 +1,7 @@
 import type { Health } from "../core/health.ts";
 
-/** Milliseconds that one part is given to answer, where nobody says otherwise. */
-export const PART_PATIENCE = 3000;
+/** Milliseconds that one part is given to answer: longer than any of them waits for its own engine. */
+export const PART_PATIENCE = 6000;
 
 /** What a part says, or `otherwise` when it takes too long: a part that hangs must not hold up what the others say. */
 export async function inTime<T>(part: Promise<T>, ms: number, otherwise: T): Promise<T> {
@@ -14,11 +14,11 @@ export async function inTime<T>(part: Promise<T>, ms: number, otherwise: T): Pro
   }
 }
 
-/** A check's answer; one that breaks or hangs has not seen that all is well. */
+/** A check's answer. One that breaks has not seen that all is well, and what says nothing for so long is down. */
 export function checkInTime(check: Promise<Health>, ms: number): Promise<Health> {
   const safe = check.catch((error: unknown): Health => ({
     state: "unknown",
     says: `could not look: ${String(error)}`,
   }));
-  return inTime(safe, ms, { state: "unknown", says: `no answer within ${ms / 1000} s` });
+  return inTime(safe, ms, { state: "down", says: `no answer within ${ms / 1000} s` });
 }

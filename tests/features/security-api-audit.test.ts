@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Client } from "pg";
 import { Api, type ApiAnswer } from "../harness/api.ts";
-import { askAsSuperuser, refusal } from "../harness/clients.ts";
 import type { TestHome } from "../harness/home.ts";
 import { browser, everybody, homeWithHub, passwordOf, signIn } from "../harness/people.ts";
 import { documentedRoutes, pathToNothing } from "../harness/routes.ts";
@@ -34,95 +32,43 @@ async function linesOf(work: () => Promise<ApiAnswer>): Promise<{ answer: ApiAns
   return { answer, lines: (await audit()).items.filter(({ seq }) => seq > (before?.seq ?? 0)) };
 }
 
-/** One request, and the one line that it must leave. */
-type Case = [
-  who: string,
-  method: string,
-  path: string,
-  body: object | undefined,
-  action: string,
-  target: string,
-  result: string,
-];
+/** One request, and what the one line says that it must leave: action, target, result. */
+type Case = [who: string, request: string, body: object | undefined, line: string];
 
 const task = { title: "look", task_type: "verification" };
+const wiki = { service_name: "wiki" };
+const mistaken = { user_name: "ada", password: "wrong" };
+const right = { user_name: "viewer", password: passwordOf("viewer") };
+const drop = { operation: "database.drop", input: { name: "shop" } };
 const user = { name: "linus", role: "viewer", password: passwordOf("linus") };
 
 const CASES: Case[] = [
-  ["operator", "POST", "/api/databases", { database_name: "shop" }, "database.provision", "shop", "done"],
-  ["operator", "POST", "/api/databases", { database_name: "shop" }, "database.provision", "shop", "database_exists"],
-  [
-    "operator",
-    "POST",
-    "/api/databases",
-    { database_name: "Bad Name" },
-    "database.provision",
-    "Bad Name",
-    "name_refused",
-  ],
-  [
-    "key provision",
-    "POST",
-    "/api/databases/provision-for-service",
-    { service_name: "wiki" },
-    "database.provision",
-    "wiki_db",
-    "done",
-  ],
-  ["key provision", "GET", "/api/databases/shop/url", undefined, "database.read-password", "shop", "done"],
-  ["operator", "POST", "/api/databases/shop/rotate?wait=60", {}, "database.rotate-password", "shop", "done"],
-  ["key admin", "POST", "/api/services/haproxy/restart?wait=60", {}, "service.restart", "haproxy", "done"],
-  ["operator", "DELETE", "/api/databases/shop", undefined, "database.drop", "shop", "confirmation_required"],
-  ["key provision", "DELETE", "/api/databases/shop?wait=60", undefined, "database.drop", "shop", "done"],
-  ["key provision", "POST", "/api/databases/shop/undelete?wait=60", {}, "database.undelete", "shop", "done"],
-  ["admin", "POST", "/api/users", user, "user.create", "user:linus", "done"],
-  ["admin", "POST", "/api/users", user, "user.create", "user:linus", "name_taken"],
-  ["admin", "PATCH", "/api/users/linus", { role: "operator" }, "user.update", "user:linus", "done"],
-  ["admin", "DELETE", "/api/users/linus", undefined, "user.delete", "user:linus", "done"],
-  ["admin", "PATCH", "/api/users/ada", { role: "viewer" }, "user.update", "user:ada", "last_admin"],
-  ["admin", "POST", "/api/keys", { name: "laptop", scopes: ["read"] }, "key.create", "key:laptop", "done"],
-  ["admin", "POST", "/api/setup/link", undefined, "setup.link", "", "not_allowed"],
-  [
-    "none",
-    "POST",
-    "/api/session",
-    { user_name: "ada", password: "wrong" },
-    "session.open",
-    "user:ada",
-    "not_signed_in",
-  ],
-  [
-    "none",
-    "POST",
-    "/api/session",
-    { user_name: "viewer", password: passwordOf("viewer") },
-    "session.open",
-    "user:viewer",
-    "done",
-  ],
-  ["viewer", "POST", "/api/session/confirm", { password: "wrong" }, "session.confirm", "user:viewer", "not_signed_in"],
-  [
-    "viewer",
-    "POST",
-    "/api/session/confirm",
-    { password: passwordOf("viewer") },
-    "session.confirm",
-    "user:viewer",
-    "done",
-  ],
-  ["operator", "POST", "/api/tasks", task, "task.create", "*", "done"],
-  ["viewer", "POST", "/api/tasks", task, "task.create", "*", "not_allowed"],
-  ["viewer", "GET", "/api/users", undefined, "GET /api/users", "", "not_allowed"],
-  ["none", "GET", "/api/audit", undefined, "GET /api/audit", "", "not_signed_in"],
-  [
-    "viewer",
-    "POST",
-    "/api/operations",
-    { operation: "database.drop", input: { name: "shop" } },
-    "*",
-    "*",
-    "not_allowed",
-  ],
+  ["operator", "POST /api/databases", { database_name: "shop" }, "database.provision | shop | done"],
+  ["operator", "POST /api/databases", { database_name: "shop" }, "database.provision | shop | database_exists"],
+  ["operator", "POST /api/databases", { database_name: "Bad" }, "database.provision | Bad | name_refused"],
+  ["key provision", "POST /api/databases/provision-for-service", wiki, "database.provision | wiki_db | done"],
+  ["key provision", "GET /api/databases/shop/url", undefined, "database.read-password | shop | done"],
+  ["operator", "POST /api/databases/shop/rotate?wait=60", {}, "database.rotate-password | shop | done"],
+  ["key admin", "POST /api/services/haproxy/restart?wait=60", {}, "service.restart | haproxy | done"],
+  ["operator", "DELETE /api/databases/shop", undefined, "database.drop | shop | confirmation_required"],
+  ["key provision", "DELETE /api/databases/shop?wait=60", undefined, "database.drop | shop | done"],
+  ["key provision", "POST /api/databases/shop/undelete?wait=60", {}, "database.undelete | shop | done"],
+  ["admin", "POST /api/users", user, "user.create | user:linus | done"],
+  ["admin", "POST /api/users", user, "user.create | user:linus | name_taken"],
+  ["admin", "PATCH /api/users/linus", { role: "operator" }, "user.update | user:linus | done"],
+  ["admin", "DELETE /api/users/linus", undefined, "user.delete | user:linus | done"],
+  ["admin", "PATCH /api/users/ada", { role: "viewer" }, "user.update | user:ada | last_admin"],
+  ["admin", "POST /api/keys", { name: "laptop", scopes: ["read"] }, "key.create | key:laptop | done"],
+  ["admin", "POST /api/setup/link", undefined, "setup.link |  | not_allowed"],
+  ["none", "POST /api/session", mistaken, "session.open | user:ada | not_signed_in"],
+  ["none", "POST /api/session", right, "session.open | user:viewer | done"],
+  ["viewer", "POST /api/session/confirm", { password: "wrong" }, "session.confirm | user:viewer | not_signed_in"],
+  ["viewer", "POST /api/session/confirm", { password: right.password }, "session.confirm | user:viewer | done"],
+  ["operator", "POST /api/tasks", task, "task.create | * | done"],
+  ["viewer", "POST /api/tasks", task, "task.create | * | not_allowed"],
+  ["viewer", "GET /api/users", undefined, "GET /api/users |  | not_allowed"],
+  ["none", "GET /api/audit", undefined, "GET /api/audit |  | not_signed_in"],
+  ["viewer", "POST /api/operations", drop, "* | * | not_allowed"],
 ];
 
 test("S34: each change, each password that is read and each denial leaves one line that says who, what, whence and how it ended", async () => {
@@ -132,16 +78,17 @@ test("S34: each change, each password that is read and each denial leaves one li
     viewer: "user:viewer",
     operator: "user:operator",
   };
-  for (const [who, method, path, body, action, target, result] of CASES) {
+  for (const [who, request, body, line] of CASES) {
+    const [method, path] = request.split(" ") as [string, string];
+    const [action, target, result] = line.split(" | ") as [string, string, string];
     const { answer, lines } = await linesOf(() => people[who]!.ask(method, path, { body }));
-    const what = `${who} ${method} ${path} ${answer.status}`;
+    const what = `${who} ${request} ${answer.status}`;
     expect(lines, what).toHaveLength(1);
-    const actor =
-      who === "none" && result === "done" ? "user:viewer" : (names[who] ?? `key:${who.replace("key ", "key for ")}`);
-    expect(lines[0], what).toMatchObject({
-      ...{ actor, result, address: "127.0.0.1", request_id: answer.headers["x-request-id"] },
-      ...(action === "*" ? {} : { action }),
-    });
+    const isNew = who === "none" && result === "done";
+    const actor = isNew ? "user:viewer" : (names[who] ?? `key:${who.replace("key ", "key for ")}`);
+    const request_id = answer.headers["x-request-id"];
+    expect(lines[0], what).toMatchObject({ actor, result, request_id, address: "127.0.0.1" });
+    if (action !== "*") expect(lines[0]!.action, what).toBe(action);
     if (target !== "*") expect(lines[0]!.target ?? "", what).toBe(target);
   }
 });
@@ -174,58 +121,6 @@ test("S34: every route that changes something leaves a line when it is denied", 
       wrong.push([route.method, route.path, answer.status, lines]);
   }
   expect(wrong).toEqual([]);
-});
-
-test("S34: a flood of strangers fills no disk, and what comes at once is written in one chain", async () => {
-  const before = (await audit()).total;
-  for (let i = 0; i < 200; i++) await Api.network(home, "127.0.0.77").get("/api/users");
-  expect((await audit()).total - before).toBeLessThan(30);
-  const created = await Promise.all(
-    Array.from({ length: 30 }, (_, i) => people["operator"]!.post("/api/tasks", { ...task, title: `t${i}` })),
-  );
-  expect(new Set(created.map(({ status }) => status))).toEqual(new Set([201]));
-  const { items } = await audit("&action=task.create");
-  for (const { headers } of created)
-    expect(items.filter(({ request_id: id }) => id === headers["x-request-id"])).toHaveLength(1);
-  expect((await people["key admin"]!.get("/api/audit/proof")).json()).toMatchObject({ ok: true });
-});
-
-test("S34: lines can be neither changed nor taken out by the hub's own role; where the superuser does it, it shows", async () => {
-  const proof = async () => (await people["key admin"]!.get("/api/audit/proof")).json<{ ok: boolean; says: string }>();
-  const jarvis = new Client({
-    host: home.paths.run,
-    port: home.port(5431),
-    user: "jarvis",
-    database: "homelab_jarvis",
-    password: await home.secret("jarvis_db"),
-  });
-  await jarvis.connect();
-  for (const statement of ["UPDATE audit_log SET actor = 'nobody'", "DELETE FROM audit_log", "TRUNCATE audit_log"])
-    expect(await refusal(jarvis.query(statement)), statement).not.toBe("nothing was refused");
-  await jarvis.end();
-  expect(await proof()).toMatchObject({ ok: true });
-  const asSuperuser = (sql: string) =>
-    askAsSuperuser(
-      home,
-      `ALTER TABLE audit_log DISABLE TRIGGER USER; ${sql}; ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_append_only`,
-      "homelab_jarvis",
-    );
-  const changes = [
-    "actor = 'user:eve'",
-    "result = 'done!'",
-    "at = at + interval '1 second'",
-    "target = coalesce(target, '') || 'x'",
-    "address = '::1'",
-  ];
-  await asSuperuser("CREATE TABLE kept AS SELECT * FROM audit_log WHERE seq IN (5, 6)");
-  for (const change of changes) {
-    await asSuperuser(`UPDATE audit_log SET ${change} WHERE seq = 5`);
-    expect(await proof(), change).toMatchObject({ ok: false, says: expect.stringContaining("5") as string });
-    await asSuperuser("DELETE FROM audit_log WHERE seq = 5; INSERT INTO audit_log SELECT * FROM kept WHERE seq = 5");
-    expect(await proof(), change).toMatchObject({ ok: true });
-  }
-  await asSuperuser("DELETE FROM audit_log WHERE seq = 6");
-  expect(await proof()).toMatchObject({ ok: false, says: expect.stringContaining("6") as string });
 });
 
 test("S34: what is secret in a request is in no line", async () => {

@@ -115,7 +115,7 @@ test("S32: whatever is in names, headers and agents, each event stays one line o
   await open.withKey(`${marks[3]}${latin}`).get("/api/session");
   await open.post("/api/session", { user_name: `${marks[4]}${hostile}`, password: hostile });
   await people["key admin"]!.post("/api/databases", { database_name: hostile });
-  await people["key admin"]!.post("/api/tasks", { title: `${hostile.replace("\0", "")}`, task_type: "verification" });
+  await people["key admin"]!.post("/api/tasks", { title: hostile.replace("\0", ""), task_type: "verification" });
   for (const header of [
     "User-Agent: a\u001b[2J",
     "User-Agent: a\r\n b",

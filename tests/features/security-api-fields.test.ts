@@ -39,7 +39,7 @@ test("S24: a field that a route does not know is an error, and is named, on ever
       if (!refused && !malformed) wrong.push([route.method, route.path, field, answer.status, answer.text]);
     }
   for (const route of routes.filter(({ path, isStream }) => path.startsWith("/api/") && !isStream)) {
-    if (/sso\/callback$/.test(route.path)) continue;
+    if (route.path.endsWith("sso/callback")) continue;
     const answer = await admin.ask(route.method, `${pathToNothing(route)}?role=admin&__proto__[x]=1`, {});
     if (answer.status !== 422 || !answer.text.includes('"field":"role"'))
       wrong.push([route.method, route.path, answer.status, answer.text]);

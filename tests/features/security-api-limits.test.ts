@@ -77,7 +77,7 @@ test("S26: a compressed body is not unpacked", async () => {
 });
 
 test("S26: what nests too deep, is no JSON or holds no text in UTF-8 is refused at once", async () => {
-  const deep = (open: string, close: string, n: number) => `${open.repeat(n)}1${close.repeat(n)}`;
+  const deep = (begin: string, end: string, n: number) => `${begin.repeat(n)}1${end.repeat(n)}`;
   const bodies = [
     deep("[", "]", 33),
     deep("[", "]", 100_000),

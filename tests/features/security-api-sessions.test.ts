@@ -143,7 +143,7 @@ test("S17: below a path prefix everything works, and no page or redirect names a
       links.filter((link) => /^([a-z]+:|\/)/i.test(link)),
       path,
     ).toEqual([]);
-    for (const link of links.filter((link) => /\.(js|css|json)$/.test(link)))
+    for (const link of links.filter((own) => /\.(js|css|json)$/.test(own)))
       expect((await proxied.get(new URL(link, `http://x${path}`).pathname)).status, `${path} ${link}`).toBe(200);
   }
   expect((await proxied.get("/homelab")).headers.location).toBe("/homelab/login");

@@ -58,7 +58,7 @@ export function validDrafts(route: FuzzRoute, values: SchemaValues): fc.Arbitrar
     .record({
       caller: callers,
       variant: fc.nat({ max: 65_535 }),
-      path: fc.record(Object.fromEntries(pieces), { noNullPrototype: true }) as fc.Arbitrary<Draft["path"]>,
+      path: fc.record(Object.fromEntries(pieces), { noNullPrototype: true }),
       slash: fc.nat({ max: 9 }).map((n) => n === 9),
       query: validQuery(route, values),
       key: fc.option(fc.uuid(), { freq: 2 }),

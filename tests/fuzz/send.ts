@@ -16,10 +16,8 @@ export interface WireAnswer {
   status: number;
   headers: IncomingHttpHeaders;
   text: string;
-  /** Milliseconds to its end. */
+  /** Milliseconds to its end; a stream of events is left after a while. */
   ms: number;
-  /** Whether the answer ended by itself; a stream of events is left after a while. */
-  ended: boolean;
 }
 
 /** Milliseconds after which a request counts as not answered. */
@@ -38,38 +36,31 @@ export class Sender {
   }
 
   /** @throws when the connection ends without an answer, or there is none in time */
-  send({ method, target, headers, body, from }: WireRequest): Promise<WireAnswer> {
+  async send({ method, target, headers, body, from }: WireRequest): Promise<WireAnswer> {
     const begun = performance.now();
-    return new Promise((resolve, reject) => {
+    const length = body ? { "content-length": String(body.length) } : {};
+    const request = open({
+      ...{ host: "127.0.0.1", port: this.#port, method, path: target, localAddress: from },
       // Addresses that are used once get a connection that is used once.
-      const agent = from === "127.0.0.1" ? this.#kept : false;
-      const length = body && !("transfer-encoding" in headers) ? { "content-length": String(body.length) } : {};
-      const request = open({
-        host: "127.0.0.1",
-        port: this.#port,
-        method,
-        path: target,
-        agent,
-        localAddress: from,
-        headers: { ...headers, ...length },
-      });
-      const late = setTimeout(() => request.destroy(new Error(`no answer within ${PATIENCE / 1000} s`)), PATIENCE);
-      request.on("error", reject).on("close", () => clearTimeout(late));
-      request.on("response", (response) => {
-        read(response).then(({ text, ended }) => {
-          clearTimeout(late);
-          resolve({
-            status: response.statusCode!,
-            headers: response.headers,
-            text,
-            ms: performance.now() - begun,
-            ended,
-          });
-          if (!ended) request.destroy();
-        }, reject);
+      agent: from === "127.0.0.1" ? this.#kept : false,
+      headers: { ...headers, ...length },
+    });
+    const late = setTimeout(() => request.destroy(new Error(`no answer within ${PATIENCE / 1000} s`)), PATIENCE);
+    try {
+      const answered = new Promise<IncomingMessage>((resolve, reject) => {
+        request.on("response", resolve).on("error", reject);
       });
       request.end(body);
-    });
+      const response = await answered;
+      const { text, ended } = await read(response);
+      if (!ended) request.destroy();
+      return {
+        ...{ status: response.statusCode!, headers: response.headers, text },
+        ms: performance.now() - begun,
+      };
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   close(): void {
@@ -77,12 +68,12 @@ export class Sender {
   }
 }
 
+/** The whole of an answer, or what came of it in the time that a stream of events gets. */
 function read(response: IncomingMessage): Promise<{ text: string; ended: boolean }> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const done = (ended: boolean) => resolve({ text: Buffer.concat(chunks).toString(), ended });
-    if (/^text\/event-stream/.test(response.headers["content-type"] ?? ""))
-      setTimeout(done, STREAM_TIME, false).unref();
+    if (response.headers["content-type"]?.startsWith("text/event-stream")) setTimeout(done, STREAM_TIME, false).unref();
     response
       .on("data", (chunk: Buffer) => void chunks.push(chunk))
       .on("end", () => done(true))

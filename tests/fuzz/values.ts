@@ -89,7 +89,7 @@ export class SchemaValues {
       fc.tuple(whole, this.near(field)).map(([value, near]) => ({ ...value, [name]: near })),
     );
     const lacking = ((schema["required"] as string[] | undefined) ?? []).map((name) =>
-      whole.map(({ [name]: _, ...rest }): Sketch => rest),
+      whole.map((value): Sketch => Object.fromEntries(Object.entries(value).filter(([other]) => other !== name))),
     );
     const more = fc.tuple(whole, extra).map(([value, [name, content]]): Sketch => ({ ...value, [name]: content }));
     // Each field counts as much as all that can be wrong with the whole.

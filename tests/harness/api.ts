@@ -69,7 +69,7 @@ export class Api {
 
   ask(method: string, path: string, { body, headers = {} }: Sent = {}): Promise<ApiAnswer> {
     const isRaw = typeof body === "string" || Buffer.isBuffer(body);
-    const payload = body === undefined || isRaw ? (body as string | Buffer | undefined) : JSON.stringify(body);
+    const payload = body === undefined || isRaw ? body : JSON.stringify(body);
     const all: Record<string, string | string[]> = { ...this.#headers, ...headers };
     if (body !== undefined && !isRaw) all["content-type"] ??= "application/json";
     if (payload !== undefined) all["content-length"] ??= String(Buffer.byteLength(payload));

@@ -15,9 +15,7 @@ export function documentHandlers(services: Services, document: () => object): Ha
   return {
     "GET /healthz": async () => ({ status: 200, body: { status: "ok" } }),
     "GET /readyz": async () => {
-      const { value, stale } = await remembered.ask("cluster", { freshFor: 500 }, () =>
-        clusterStatus(site, remembered.partPatience),
-      );
+      const { value, stale } = await remembered.ask("cluster", { freshFor: 500 }, () => clusterStatus(site));
       if (!stale && value.services.find(({ name }) => name === "postgres")?.state === "ok")
         return { status: 200, body: { status: "ready" } };
       throw new HomelabError("not_running", "PostgreSQL does not answer", { retryAfterSeconds: 2 });

@@ -11,23 +11,25 @@ import { logHandlers } from "./logs.ts";
 /** Milliseconds for which a report of the whole is given again: each look asks every engine. */
 const HEALTH_FRESH = 2000;
 
+/** Milliseconds that a summary waits for a new list of databases; an older one does as well. */
+const LIST_PATIENCE = 300;
+
 /** Looking at the whole. */
 export function healthHandlers(services: Services): Handlers<typeof healthContract> {
   const { site, journal, remembered } = services;
-  const health = () =>
-    remembered.ask("health", { freshFor: HEALTH_FRESH }, () => healthReport(site, remembered.partPatience));
+  const health = () => remembered.ask("health", { freshFor: HEALTH_FRESH }, () => healthReport(site));
   return {
     "GET /api/health": async () => {
       const { value, stale } = await health();
       return { status: 200, body: { ...value, stale } };
     },
     "GET /api/cluster": async () => {
-      const look = () => clusterStatus(site, remembered.partPatience);
+      const look = () => clusterStatus(site);
       const { value, observedAt, stale } = await remembered.ask("cluster", { freshFor: 500 }, look);
       return { status: 200, body: { ...value, observed_at: observedAt, stale } };
     },
     "GET /api/summary": async () => {
-      const databases = () => askDatabases(services, remembered.partPatience);
+      const databases = () => askDatabases(services, LIST_PATIENCE);
       const look = async () => {
         const [seen, list] = await Promise.all([health(), databases().catch(() => undefined)]);
         const value = await summary(site, journal, { health: seen.value, databases: list?.value });

@@ -88,7 +88,7 @@ export const databasePurge: Operation<PurgeInput> = {
   command: "db purge",
   input: z.strictObject({ deleted_name: z.string().regex(/^deleted-[0-9]{14}-[0-9a-f]{8}$/) }),
   confirm: ({ deleted_name: name }) => name,
-  locks: (input) => [`cluster/database/${input.deleted_name}`],
+  locks: (input) => [`cluster/database/${input.deleted_name}`, "cluster/deleted-databases"],
   guards: [timeIsUp],
   steps: [noteDump, dropForGood, dropRoles, removeFiles],
   result: async ({ input }) => ({ deleted_name: input.deleted_name }),

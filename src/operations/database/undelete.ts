@@ -111,7 +111,8 @@ export const databaseUndelete: Operation<UndeleteInput> = {
   route: { method: "POST", path: "/api/databases/{name}/undelete" },
   command: "db undelete",
   input: z.strictObject({ name: z.string().min(1).max(200) }),
-  locks: (input) => [`cluster/database/${input.name}`],
+  // What is brought back must not be dropped for good meanwhile; that goes by its other name.
+  locks: (input) => [`cluster/database/${input.name}`, "cluster/deleted-databases"],
   guards: [nameIsFree],
   steps: [findDeleted, renameBack, returnCredentials, proveLoginAgain, removeDump],
   result: async (context) => ({ database: found(context).database }),
