@@ -139,4 +139,8 @@ function shown(
 }
 
 /** A view as the audit log keeps it. */
-const asJson = (view: UserView | KeyView): Json => ({ ...view }) as unknown as Json;
+const asJson = (view: UserView | KeyView): Json =>
+  Object.fromEntries(Object.entries(view).map(([name, value]) => [snakeCase(name), value as Json]));
+
+/** As the API calls its fields. */
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -53,7 +53,7 @@ export async function noteRefusal(
 
 /** With the database away the line is kept on the node. */
 async function record(
-  { accounts }: Services,
+  { audit }: Services,
   route: Mounted,
   request: FastifyRequest,
   notes: AuditNote[],
@@ -63,5 +63,5 @@ async function record(
   const target = Object.values(request.params ?? {}).join("/");
   const fallback = { action: route.endpoint.change ?? `${route.method} ${route.path}`, target };
   const common = { actor: request.actor ?? NOBODY, address: addressOf(request), result, requestId: request.id };
-  for (const note of notes.length > 0 ? notes : [fallback]) await accounts?.audit.record({ ...note, ...common });
+  for (const note of notes.length > 0 ? notes : [fallback]) await audit.record({ ...note, ...common });
 }

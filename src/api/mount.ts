@@ -105,7 +105,14 @@ function makeCall(
 function planned({ change, summary }: Endpoint, { query }: Call<Endpoint>): Sent | undefined {
   if (!change || !(query as { dry_run?: boolean } | undefined)?.dry_run) return undefined;
   const step = change.split(".")[1]!;
-  return { status: 200, body: { operation: change, dry_run: true, steps: [{ step, effect: "run", says: summary }] } };
+  return {
+    status: 200,
+    body: {
+      operation: change,
+      dry_run: true,
+      steps: [{ step, effect: "run", says: summary.charAt(0).toLowerCase() + summary.slice(1) }],
+    },
+  };
 }
 
 const mustForward = ({ method, endpoint }: Mounted, { leadership }: Services): boolean =>
@@ -121,13 +128,22 @@ async function passOn(request: FastifyRequest, reply: FastifyReply, { forward }:
   void reply.status(status).headers(headers).send(body);
 }
 
-async function send(reply: FastifyReply, actor: Actor, result: Sent | Other, { accounts }: Services): Promise<void> {
+async function send(
+  reply: FastifyReply,
+  actor: Actor,
+  result: Sent | Other,
+  { accounts, settings }: Services,
+): Promise<void> {
   if ("events" in result) {
     // Whoever asks only for the head would wait for the end of what has none.
     if (reply.request.method === "HEAD") return void reply.type("text/event-stream; charset=utf-8").send();
     return streamEvents(reply, actor.name, result.events, () => accounts?.isStillIn(actor) ?? true);
   }
   if (result.headers) reply.headers(result.headers);
+  // What was made, or is under way, is to be found below the prefix that a proxy shows us under.
+  const location = result.headers?.["location"];
+  if (typeof location === "string" && location.startsWith("/api/"))
+    reply.header("location", settings.hub.base_path + location);
   reply.status(result.status);
   if ("text" in result) void reply.type(result.type).send(result.text);
   else if (result.body === undefined) void reply.send();

@@ -22,7 +22,8 @@ function routeOf(operation: AnyOperation, services: Services): Mounted {
   const rest = input.omit(mask as never);
   const endpoint: Endpoint = {
     summary: operation.summary,
-    tag: path.split("/")[2]!,
+    // What was deleted belongs to what it was.
+    tag: path.split("/")[2]!.replace(/^deleted-/, ""),
     scope: operation.scope,
     ...(names.length > 0 ? { params: input.pick(mask as never) } : {}),
     query: operationQuery,

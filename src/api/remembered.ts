@@ -20,6 +20,8 @@ interface Memory {
   value: unknown;
   at: number;
   failed: boolean;
+  /** Something was changed since: it is looked at again before it is given again. */
+  outdated: boolean;
 }
 
 /** A page of the API is to answer within a second, whatever is the matter with the engines (faults: degradation). */
@@ -48,7 +50,7 @@ export class Remembered {
     look: () => Promise<T>,
   ): Promise<Observed<T>> {
     const known = this.#memories.get(key);
-    if (known && !known.failed && Date.now() - known.at < freshFor) return observed<T>(known);
+    if (known && !known.failed && !known.outdated && Date.now() - known.at < freshFor) return observed<T>(known);
     try {
       await within(this.#lookOnce(key, look), patience);
     } catch (error) {
@@ -61,7 +63,7 @@ export class Remembered {
 
   /** What was seen before a change is not to be shown after it. */
   forget(prefix: string): void {
-    for (const key of this.#memories.keys()) if (key.startsWith(prefix)) this.#memories.get(key)!.at = 0;
+    for (const key of this.#memories.keys()) if (key.startsWith(prefix)) this.#memories.get(key)!.outdated = true;
     for (const key of this.#looks.keys()) if (key.startsWith(prefix)) this.#looks.delete(key);
   }
 
@@ -77,7 +79,7 @@ export class Remembered {
     if (running) return running;
     const begun = Date.now();
     const done = look().then((value) => {
-      this.#remember(key, { value, at: begun, failed: false });
+      this.#remember(key, { value, at: begun, failed: false, outdated: false });
       return value;
     });
     const tracked = done.finally(() => this.#looks.get(key) === tracked && this.#looks.delete(key));

@@ -1,3 +1,4 @@
+import type { Audit } from "../accounts/audit.ts";
 import type { Accounts } from "../accounts/accounts.ts";
 import type { Origins } from "../config/layers.ts";
 import type { Settings } from "../config/settings.ts";
@@ -35,5 +36,6 @@ export interface Services {
   leadership: LeaderView;
   /** Missing where a command works without the hub: then there is one caller, and he is the owner. */
   accounts: Accounts | undefined;
+  audit: Audit;
   platform: PlatformDatabase | undefined;
 }

@@ -25,6 +25,9 @@ import type { HubLog } from "./log.ts";
 import { openAccounts } from "./open-accounts.ts";
 import { beginWork } from "./work.ts";
 
+/** PostgreSQL's code for a table that is not there (PostgreSQL manual, appendix A). */
+const UNDEFINED_TABLE = "42P01";
+
 /** How a hub is started. */
 export interface HubOptions {
   root: string;
@@ -70,7 +73,11 @@ export async function composeHub(options: HubOptions, program: Program, log: Hub
     ...{ topology, database: platform },
     // The home's own hub shares its file with the commands that work on the node.
     path: options.instance ? statePath(topology, "journal", options) : topology.paths.journal,
-    onTrouble: (error) => log.fault("the journal in the platform database", error),
+    onTrouble: (error) => {
+      // Before its first revision it has no tables, and what is missed then is brought later.
+      if ((error as { code?: string }).code !== UNDEFINED_TABLE)
+        log.fault("the journal in the platform database", error);
+    },
   });
   const spool = openSpool(statePath(topology, "spool", options));
   const feed = new Feed();
@@ -88,7 +95,7 @@ export async function composeHub(options: HubOptions, program: Program, log: Hub
   const metrics = new Metrics();
   const services: Services = {
     ...{ site, topology, settings: installation.settings, origins: installation.origins, version: options.version },
-    ...{ journal, desk, remembered, metrics, feed, leadership, accounts, platform },
+    ...{ journal, desk, remembered, metrics, feed, leadership, accounts, platform, audit: accounts.audit },
     idempotency: new Idempotency(answers),
   };
   let work: ReturnType<typeof beginWork> | undefined;

@@ -1,5 +1,7 @@
 import { Readable } from "node:stream";
 import type { OutgoingHttpHeaders } from "node:http";
+import { join } from "node:path";
+import { Audit } from "../accounts/audit.ts";
 import { buildApp } from "../api/app.ts";
 import { Feed } from "../api/feed.ts";
 import { Idempotency } from "../api/idempotency.ts";
@@ -7,13 +9,17 @@ import { Metrics } from "../api/metrics.ts";
 import { Remembered } from "../api/remembered.ts";
 import type { Services } from "../api/services.ts";
 import { homePaths } from "../cluster/home.ts";
-import { sleep } from "../core/clock.ts";
+import { sleep, systemClock } from "../core/clock.ts";
 import type { Program } from "../host/program.ts";
 import { openJournal } from "../journal/open.ts";
 import { Desk } from "../operations/desk.ts";
 import { registry } from "../operations/registry.ts";
 import { Detach, type RunnerOptions } from "../operations/runner.ts";
 import { openSite, requireInstallation } from "../site/installation.ts";
+import type { Site } from "../site/site.ts";
+import { platformConnection } from "../store/connection.ts";
+import { PlatformDatabase } from "../store/database.ts";
+import { openSpool } from "../store/spool.ts";
 import { Benches } from "./benches.ts";
 
 /** How the API is opened in a process that is no hub. */
@@ -65,11 +71,12 @@ export async function openInProcess(root: string, program: Program, options: InP
   const { onCrashPoint } = options;
   const benches = new Benches(open, () => leaving.signal, { journal, registry, onCrashPoint });
   const desk = new Desk({ site, journal, takeBench: () => benches.take() });
+  const records = openRecords(site);
   const services: Services = {
     ...{ site, topology: site.topology, settings, origins, version: options.version, journal, desk },
     ...{ remembered: new Remembered(LOOK_PATIENCE), metrics: new Metrics(), feed: new Feed() },
     ...{ idempotency: new Idempotency(), leadership: { isLeader: true, leader: () => undefined } },
-    ...{ accounts: undefined, platform: undefined },
+    ...{ accounts: undefined, platform: undefined, audit: records.audit },
   };
   const faults = new Map<string, unknown>();
   const app = await buildApp(services, { entrance: "socket", onFault: (id, error) => faults.set(id, error) });
@@ -90,7 +97,21 @@ export async function openInProcess(root: string, program: Program, options: InP
       await app.close();
       await benches.close();
       await journal.close();
+      await records.close();
       await site.close();
+    },
+  };
+}
+
+/** The audit log of a process that is no hub: what cannot be written now is kept where the hub will find it. */
+function openRecords({ topology, secrets }: Site): { audit: Audit; close(): Promise<void> } {
+  const database = new PlatformDatabase({ connect: () => platformConnection(topology, secrets) });
+  const spool = openSpool(join(topology.paths.state, "spool.db"));
+  return {
+    audit: new Audit({ database, spool, clock: systemClock }),
+    async close() {
+      await database.close();
+      spool.close();
     },
   };
 }

@@ -1,5 +1,4 @@
 import type { Accounts } from "../accounts/accounts.ts";
-import { operationBody } from "../api/operation-body.ts";
 import type { Services } from "../api/services.ts";
 import type { MirroredJournal } from "../journal/mirrored.ts";
 import { repeat, type Tell } from "../operations/chores.ts";
@@ -62,11 +61,10 @@ function choresOf({ site }: Services, parts: WorkParts, tell: Tell) {
 }
 
 /** Tells the log, the followers and the numbers what changes. */
-function announce({ desk, feed, metrics, remembered }: Services, { leadership, journal, log }: WorkParts): void {
+function announce({ desk, metrics, remembered }: Services, { leadership, journal, log }: WorkParts): void {
   leadership.onChange(() => log.say("info", `leads: ${leadership.leader()?.name ?? "nobody"}`));
-  desk.onEnd((run) => {
+  desk.onEnd(() => {
     for (const what of ["databases", "cluster", "summary"]) remembered.forget(what);
-    if (feed.isFollowed) feed.publish("operation", operationBody(run));
   });
   metrics.gauge("leader", "Whether this hub leads", () => (leadership.isLeader ? 1 : 0));
   metrics.gauge("platform_database_up", "Whether operations reach the platform database", () =>

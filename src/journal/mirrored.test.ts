@@ -89,9 +89,9 @@ function hub(home: string, more: Partial<MirroredOptions> = {}) {
   const wire = new Wire();
   const leadership = { isLeader: true };
   const local = at(home, pid);
-  const shared = wire.through(at("shared", pid));
-  const patience = { answer: 60, again: 20 };
-  const journal = new MirroredJournal({ local, shared, leadership, patience, ...more });
+  const far = wire.through(at("shared", pid));
+  const patience = { answer: 150, again: 20 };
+  const journal = new MirroredJournal({ local, shared: far, leadership, patience, ...more });
   opened.push(journal);
   return { journal, local, wire, leadership, die: () => void dead.add(pid) };
 }

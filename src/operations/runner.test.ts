@@ -109,7 +109,7 @@ describe("the same asked for twice", () => {
   test("is gone on with by the second when the first dies", async () => {
     const { step, open, reached } = gate("a");
     const first = bench.process([testOperation([step])], { onCrashPoint: () => new Promise(() => {}) });
-    void first.runner.start("test.do", {}, CALLER);
+    first.runner.start("test.do", {}, CALLER).catch(() => {});
     await waitUntil(async () => (await first.journal.list())[0]?.currentStep === "a", {
       timeout: 10,
       what: "it began",

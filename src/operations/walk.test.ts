@@ -249,7 +249,7 @@ describe("what failed is taken back", () => {
       world.step("b", { run: async () => (luck ? { says: "b" } : fails()), check: undefined }),
     ]);
     known.push(operation);
-    void doomed.runner.start("test.do", {}, { caller: "test" });
+    doomed.runner.start("test.do", {}, { caller: "test" }).catch(() => {});
     await waitUntil(async () => (await doomed.journal.interrupted()).length === 1, { timeout: 10, what: "it died" });
     luck = true;
     expect((await run(operation)).run.state).toBe("completed");

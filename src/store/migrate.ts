@@ -103,7 +103,7 @@ async function currentPlace(db: PlatformTransaction, known: readonly Revision[])
   throw new HomelabError(
     "platform_database_newer",
     `the platform database is at revision ${applied.at(-1)}, which this version does not know`,
-    { hint: "Use the version that wrote it, or a newer one; homelab version shows this one's." },
+    { hint: "Use the version that wrote it, or a newer one; homelab --version shows this one's." },
   );
 }
 

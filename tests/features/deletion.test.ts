@@ -60,6 +60,19 @@ test("deleting twice is refused as not found, and so is undeleting what is not d
   expect((await home.run(["db", "undelete", "twice"])).exitCode).toBe(7);
 });
 
+test("a role that took the name of one of its own is left alone, and undelete is refused until it is gone", async () => {
+  await home.createDatabase("bereft");
+  expect((await remove("bereft")).exitCode).toBe(0);
+  // It wants that name back, so nothing of ours takes it either.
+  const borrowing = await home.run(["db", "create", "borrower", "--owner", "bereft_owner"]);
+  expect(borrowing).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("bereft's own") as string });
+  await askAsSuperuser(home, "CREATE ROLE bereft_owner");
+  const refused = await home.run(["db", "undelete", "bereft"]);
+  expect(refused).toMatchObject({ exitCode: 4, stderr: expect.stringContaining("bereft_owner exists") as string });
+  await askAsSuperuser(home, "DROP ROLE bereft_owner");
+  await home.ok("db", "undelete", "bereft");
+});
+
 test("a new database under the old name is its own, and undelete is refused with a hint until it is gone", async () => {
   const { pooled_url: old, password } = await home.createDatabase("reused");
   await ask(old, "CREATE TABLE of_the_old (id int)");

@@ -85,12 +85,12 @@ test("S18: what a form can send is not understood, on any route, even where noth
 
 test("S18: no header and no field makes one method another", async () => {
   const made = (await addTask({})).json<{ id: string }>();
+  const path = `/api/tasks/${made.id}`;
+  const change = { status: "cancelled" };
   for (const name of ["x-http-method-override", "x-http-method", "x-method-override"])
     for (const method of ["PATCH", "DELETE"])
-      expect((await signedIn.post(`/api/tasks/${made.id}`, { status: "cancelled" }, { [name]: method })).status).toBe(
-        404,
-      );
-  expect((await signedIn.post(`/api/tasks/${made.id}?_method=PATCH`, { status: "cancelled" })).status).toBe(404);
+      expect((await signedIn.post(path, change, { [name]: method })).status).toBe(405);
+  expect((await signedIn.post(`${path}?_method=PATCH`, change)).status).toBe(405);
   expect((await signedIn.get("/api/tasks")).text).not.toContain("cancelled");
 });
 
@@ -126,7 +126,7 @@ test("S19: no origin is ever allowed to read an answer", async () => {
           Object.keys(headers).filter((name) => name.startsWith("access-control")),
           `${origin} ${path}`,
         ).toEqual([]);
-      expect(answers[1]!.status).toBe(404);
+      expect([404, 405]).toContain(answers[1]!.status);
     }
   for (const path of ["/api/databases", "/api/session"])
     expect((await signedIn.get(`${path}?callback=x`)).status).toBe(422);

@@ -24,6 +24,7 @@ const HEADERS = {
   "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
   "cache-control": "no-store",
 };
 
@@ -85,10 +86,13 @@ test("S21: so do errors before any route, and pages for people", async () => {
     const answer = await open.ask(method, path, { headers, body });
     expect(faults(answer), `${method} ${path.slice(0, 50)} ${answer.status}`).toEqual([]);
   }
-  // What is no HTTP is answered with a bare line and nothing to show.
-  expect(await sendRaw(home, "\x00\x01\x02\r\n\r\n")).toMatch(
-    /^HTTP\/1\.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n$/,
-  );
+  for (const bytes of ["\0\u0001\r\n\r\n", "GET /\r\n\r\n", `GET /${"a".repeat(20_000)} HTTP/1.1\r\n\r\n`]) {
+    const answer = (await sendRaw(home, bytes)).toLowerCase();
+    expect(answer).toMatch(/^http\/1\.1 4\d\d [^]*\r\ncontent-type: application\/problem\+json; charset=utf-8\r\n/);
+    for (const name of ["content-security-policy", "x-content-type-options: nosniff", "x-request-id", "no-store"])
+      expect(answer).toContain(name);
+    expect(answer).not.toContain("aaaaaaa");
+  }
 });
 
 const HOSTILE = [

@@ -1,7 +1,7 @@
+import { bounded } from "./bounds.ts";
 import { addressOf, type Callers } from "./callers.ts";
 import type { FuzzRoute } from "./document.ts";
 import type { Draft, DraftBody, PathPiece } from "./drafts.ts";
-import { DATABASES } from "./hints.ts";
 import type { KnownThings } from "./known.ts";
 import type { WireRequest } from "./send.ts";
 import type { Sketch } from "./values.ts";
@@ -35,9 +35,9 @@ export function prepare(draft: Draft, route: FuzzRoute, context: WireContext): P
     return raw;
   });
   const body = draft.body && "json" in draft.body ? { json: settle(draft.body.json) } : draft.body;
-  const query = bounded(draft, route, path, body, context).map(
-    ([name, value]) => [name, textOf(settle(value))] as [string, string],
-  );
+  const json = jsonOf(body);
+  const asked = draft.query.map(([name, value]): [string, string] => [name, textOf(settle(value))]);
+  const query = bounded(asked, route, { path, json }, context);
   const parts = query.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
   const headers = Object.fromEntries(
     Object.entries(draft.headers).map(([name, value]) => [name, headerText(textOf(settle(value)))]),
@@ -49,8 +49,7 @@ export function prepare(draft: Draft, route: FuzzRoute, context: WireContext): P
     headers: { ...typeOf(body), ...context.callers.headers(draft.caller, draft.variant), ...headers },
     body: body && Buffer.from("json" in body ? JSON.stringify(body.json) : body.text),
     from: addressOf(guesses, draft.variant),
-    ...{ path, query },
-    json: jsonOf(body),
+    ...{ path, query, json },
   };
 }
 
@@ -90,45 +89,4 @@ function typeOf(body: { json: Plain } | Exclude<DraftBody, { json: Sketch }> | u
   if (!body) return {};
   if ("json" in body) return { "content-type": "application/json" };
   return body.type === undefined ? {} : { "content-type": body.type };
-}
-
-/** Routes that begin operations. */
-const STARTS = /^\/api\/(databases|deleted-databases|operations|services|cluster)/;
-
-/** Routes whose effects reach beyond a database of the fuzzer's own: they are only ever asked for their plan. */
-const ONLY_PLANNED = /^\/api\/(services|cluster)\//;
-
-/** The query, with a dry run where the request would do more than it may here. */
-function bounded(
-  draft: Draft,
-  route: FuzzRoute,
-  path: Record<string, string>,
-  body: { json: Plain } | DraftBody | undefined,
-  { known, mayOperate }: WireContext,
-): Draft["query"] {
-  const beginsOperation = STARTS.test(route.path) && route.parameters.some(({ name }) => name === "dry_run");
-  if (!beginsOperation) return draft.query;
-  const isReal = !draft.query.some(([name, value]) => name === "dry_run" && value !== "false");
-  if (!isReal || (isHarmless(route, path, body, known) && mayOperate())) return draft.query;
-  return [...draft.query.filter(([name]) => name !== "dry_run"), ["dry_run", "true"]];
-}
-
-function isHarmless(
-  route: FuzzRoute,
-  path: Record<string, string>,
-  body: { json: Plain } | DraftBody | undefined,
-  known: KnownThings,
-): boolean {
-  if (ONLY_PLANNED.test(route.path)) return false;
-  if (route.path.endsWith("/retry")) return known.isDatabaseOperation(path["id"]!);
-  const json = body && "json" in body ? (body.json as Record<string, Plain> | null) : null;
-  if (route.path === "/api/operations") return String(json?.["operation"]).startsWith("database.");
-  // A new database has one of the few names; what is refused anyway may be asked for as it is.
-  const name = json?.["database_name"];
-  return (
-    route.path !== "/api/databases" ||
-    typeof name !== "string" ||
-    DATABASES.includes(name) ||
-    !/^[a-z][a-z0-9_]{0,62}$/.test(name)
-  );
 }

@@ -79,6 +79,8 @@ const noted = z
   .string()
   .max(300)
   .regex(/^[^\u0000]*$/, "must not hold a zero character");
+/** Where it is later in UTC than it says, it may have a year that nobody reads again. */
+const isBeforeYear10000 = (text: string): boolean => Date.parse(text) < Date.UTC(10_000, 0);
 const userParams = z.strictObject({ name: userName });
 
 export const accountsContract = {
@@ -262,7 +264,7 @@ export const accountsContract = {
     body: z.strictObject({
       name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$/, "expected letters, digits, spaces, . _ and -"),
       scopes: z.array(scope).min(1).max(4).default(["read"]),
-      expires_at: instant.nullable().default(null),
+      expires_at: instant.refine(isBeforeYear10000, "is too far away").nullable().default(null),
     }),
     answers: { 200: plan, 201: key.extend({ key: z.string() }) },
   },

@@ -4,7 +4,7 @@ import { scopesOf } from "../../accounts/roles.ts";
 import type { UserView } from "../../accounts/users.ts";
 
 /** A user who has just signed in, as he sees himself. */
-export const meBody = ({ name, role }: UserView) => ({
+export const meBody = ({ name, role }: Pick<UserView, "name" | "role">) => ({
   name: `user:${name}`,
   kind: "user" as const,
   role,

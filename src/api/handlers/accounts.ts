@@ -11,7 +11,9 @@ import { callerOf, noContent, sessionHandlers } from "./session.ts";
 export function accountHandlers(services: Services): Handlers<typeof accountsContract> {
   const accounts = (): Accounts => {
     if (services.accounts) return services.accounts;
-    throw new HomelabError("platform_database_away", "users and keys are the hub's, and there is no hub here");
+    throw new HomelabError("platform_database_away", "users and keys are the hub's, and there is no hub here", {
+      hint: "homelab up starts it.",
+    });
   };
   return {
     ...sessionHandlers(services, accounts),

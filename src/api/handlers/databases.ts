@@ -33,7 +33,6 @@ export function databaseHandlers(services: Services): Handlers<typeof databasesC
     "POST /api/databases": async ({ body, query, actor, attempt, audit }) => {
       const { database_name: name, ...rest } = body;
       const input = { name, ...rest };
-      if (query.dry_run) return { status: 200, body: await desk.plan(databaseProvision.name, input) };
       audit({ action: databaseProvision.name, target: name });
       // Also where there is one: the platform's own databases are nobody's to have.
       checkCreatedName(name);
@@ -42,6 +41,7 @@ export function databaseHandlers(services: Services): Handlers<typeof databasesC
         throw new HomelabError("database_exists", `the database ${printable(name)} exists`, {
           hint: `GET /api/databases/${encodeURIComponent(name)}/url hands its URLs out again.`,
         });
+      if (query.dry_run) return { status: 200, body: await desk.plan(databaseProvision.name, input) };
       await attempt.begin();
       const headers = { location: `/api/databases/${encodeURIComponent(name)}` };
       return { status: 201, body: await create(input, actor.name), headers };

@@ -8,11 +8,10 @@ import type { Services } from "../services.ts";
 type LogRoutes = Pick<typeof healthContract, "GET /api/logs/{service}" | "GET /api/logs/{service}/events">;
 
 /** The services' logs. */
-export function logHandlers({ site }: Services): Handlers<LogRoutes> {
-  const { paths } = site.topology;
+export function logHandlers({ site, topology }: Services): Handlers<LogRoutes> {
   return {
     "GET /api/logs/{service}": async ({ params: { service }, query: { since, ...filter } }) => {
-      const { lines } = await readLog(paths, service, { ...filter, from: startOf(site, since) });
+      const { lines } = await readLog(topology.paths, service, { ...filter, from: startOf(site, since) });
       return { status: 200, body: { service, lines } };
     },
     "GET /api/logs/{service}/events": async ({

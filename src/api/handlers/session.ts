@@ -46,6 +46,8 @@ export function sessionHandlers(services: Services, accounts: () => Accounts): H
       // On the node itself, whoever asks could make a link as well.
       const token = body.token ?? (actor.kind === "local" ? await setupToken(accounts(), callerOf(call)) : "");
       await accounts().setUp({ token, name, password }, { address: addressOf(request), requestId: request.id });
+      // A command has no use for a browser's session.
+      if (actor.kind === "local") return { status: 201, body: meBody({ name, role: "admin" }) };
       const signedIn = await accounts().login({ ...requestOf(request), name, password });
       return { status: 201, body: meBody(signedIn.user), headers: sessionCookie(request, signedIn) };
     },

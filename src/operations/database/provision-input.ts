@@ -20,7 +20,8 @@ export const provisionInput = z.strictObject({
   connection_limit: z.int().min(1).max(5000).optional(),
   statement_timeout: z
     .string()
-    .regex(/^\d+(ms|s|min|h|d)?$/, "expected a duration such as 30s or 5min")
+    // PostgreSQL takes a zero before other digits for octal.
+    .regex(/^(0|[1-9]\d*)(ms|s|min|h|d)?$/, "expected a duration such as 30s or 5min")
     .refine((text) => parseDuration(/\D/.test(text) ? text : `${text}ms`)! <= LONGEST_TIMEOUT, "at most 24d")
     .optional(),
   template: identifier.default("template0"),

@@ -67,14 +67,18 @@ const ownerAndTemplateFit: Guard<ProvisionInput> = async ({ input, site }) => {
     });
 };
 
-/** A role that is another database's own is renamed and dropped with that one; and who owns both reads in both. */
+/**
+ * A role that is another database's own is renamed and dropped with that one, and who owns both reads in both. A deleted
+ * database wants its roles' names back.
+ */
 const ownerIsNobodyElses: Guard<ProvisionInput> = async ({ input, site }) => {
   const { name, owner } = input;
   if (!owner || owner === rolesOf(name).owner) return;
   const databases = await listDatabases(await (await site.postgres()).admin());
-  const other = databases.find((row) => row.name !== name && Object.values(rolesOf(row.name)).includes(owner));
+  const names = databases.flatMap((row) => [row.name, row.anchor?.database ?? row.name]);
+  const other = names.find((each) => each !== name && Object.values(rolesOf(each)).includes(owner));
   if (!other) return;
-  throw new HomelabError("input_invalid", `the role ${owner} is the database ${other.name}'s own`, {
+  throw new HomelabError("input_invalid", `the role ${owner} is the database ${other}'s own`, {
     hint: "Name a role that several databases may share, such as team.",
   });
 };

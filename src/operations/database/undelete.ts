@@ -4,6 +4,7 @@ import type { Anchor } from "../../engines/postgres/anchor.ts";
 import * as ddl from "../../engines/postgres/ddl.ts";
 import { findDatabase } from "../../engines/postgres/databases.ts";
 import { rolesOf } from "../../engines/postgres/names.ts";
+import { findRoles } from "../../engines/postgres/roles.ts";
 import { remove } from "../../host/files.ts";
 import type { Guard, Operation, Step, StepContext } from "../operation.ts";
 import { moveCredentials, readCredentials } from "../../site/credentials.ts";
@@ -25,6 +26,18 @@ const nameIsFree: Guard<UndeleteInput> = async ({ input, site }) => {
   if (!(await findDatabase(admin, row.anchor.database))) return;
   throw new HomelabError("database_exists", `there is a new database ${row.anchor.database}`, {
     hint: `Delete that one first; the old one waits until ${row.anchor.deleted!.until}.`,
+  });
+};
+
+/** What took one of their names meanwhile is nobody's to be renamed. */
+const rolesAreFree: Guard<UndeleteInput> = async ({ input, site }) => {
+  const admin = await (await site.postgres()).admin();
+  const { anchor } = await requireDeleted(admin, input.name);
+  if (await findDatabase(admin, anchor.database)) return;
+  const taken = [...(await findRoles(admin, Object.values(rolesOf(anchor.database)))).keys()];
+  if (taken.length === 0) return;
+  throw new HomelabError("not_allowed", `the role ${taken.join(", ")} exists, which was not made by homelab`, {
+    hint: `Rename that role; then ${anchor.database} can have its own back.`,
   });
 };
 
@@ -113,7 +126,7 @@ export const databaseUndelete: Operation<UndeleteInput> = {
   input: z.strictObject({ name: z.string().min(1).max(200) }),
   // What is brought back must not be dropped for good meanwhile; that goes by its other name.
   locks: (input) => [`cluster/database/${input.name}`, "cluster/deleted-databases"],
-  guards: [nameIsFree],
+  guards: [nameIsFree, rolesAreFree],
   steps: [findDeleted, renameBack, returnCredentials, proveLoginAgain, removeDump],
   result: async (context) => ({ database: found(context).database }),
 };
