@@ -61,7 +61,6 @@ export async function buildApp(services: Services, options: AppOptions): Promise
     // Only where TLS is: on plain http browsers ignore it, and behind a proxy it is the proxy's to say.
     hsts: false,
     referrerPolicy: { policy: "no-referrer" },
-    xFrameOptions: { action: "deny" },
   });
   readJsonOnly(app);
   observe(app, services, options);
