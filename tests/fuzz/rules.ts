@@ -73,10 +73,12 @@ export const RULES: Record<string, Rule> = {
       ? `${draft.caller} got ${answer.status} without the scope ${route.scope}`
       : undefined;
   },
-  "an operation asks for its own scope": ({ route, draft, request, answer }) => {
+  "an operation asks for its own scope": (exchange) => {
+    const { route, draft, request, answer } = exchange;
     const name = (request.json?.value as { operation?: unknown } | null | undefined)?.operation;
     const operation = route.key === "POST /api/operations" ? registry.find((each) => each.name === name) : undefined;
-    if (isRefused(answer) || !operation || isAllowed(draft.caller, operation.scope)) return undefined;
+    if (isRefused(answer) || !isOwn(exchange) || !operation || isAllowed(draft.caller, operation.scope))
+      return undefined;
     return `${draft.caller} may not do ${operation.name}`;
   },
   "what the document forbids is refused": (exchange, { schemas }) => {

@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { databaseName } from "../../operations/database/database-name.ts";
 import { provisionInput } from "../../operations/database/provision-input.ts";
 import { instant, observedPage, operationQuery, pageQuery, plan, unsafeQuery, type Contract } from "../endpoint.ts";
 import { operation } from "./operations.ts";
 
-const databaseName = z.string().min(1).max(200);
 const params = z.strictObject({ name: databaseName });
 
 const databaseFields = {

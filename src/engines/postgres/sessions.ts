@@ -21,12 +21,20 @@ const LONGEST_LOOK = 30_000;
 /** Milliseconds that a session inside a database is kept after its last use. */
 const KEEP_INSIDE = 250;
 
+/** The session inside another database. */
+interface Inside {
+  database: string;
+  client: Promise<Client>;
+  timer: NodeJS.Timeout | undefined;
+}
+
 /** The sessions of one process: one kept open to the database postgres, others opened where they are needed. */
 export class PostgresSessions {
   readonly #topology: Topology;
   readonly #secrets: Secrets;
   readonly #kept = new Map<PlatformRole, Promise<Client>>();
-  #inside: { database: string; client: Promise<Client>; timer: NodeJS.Timeout | undefined } | undefined;
+  #inside: Inside | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(topology: Topology, secrets: Secrets) {
     this.#topology = topology;
@@ -48,22 +56,34 @@ export class PostgresSessions {
 
   /**
    * A superuser's session inside another database, for the time of `work`. It is kept for a moment: the steps of one
-   * operation follow one another closely, and a login costs more than what they do.
+   * operation follow one another closely, and a login costs more than what they do. One at a time: whoever wants into
+   * another database waits until the one before is done, and must not ask from within.
    */
-  async within<T>(database: string, work: (session: Session) => Promise<T>): Promise<T> {
+  within<T>(database: string, work: (session: Session) => Promise<T>): Promise<T> {
+    const done = this.#turn.then(() => this.#workInside(database, work));
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  async #workInside<T>(database: string, work: (session: Session) => Promise<T>): Promise<T> {
     if (this.#inside?.database !== database) await this.leave();
     clearTimeout(this.#inside?.timer);
-    const inside = (this.#inside ??= { database, client: this.#connect("postgres", database), timer: undefined });
+    const inside = (this.#inside ??= this.#enter(database));
     try {
-      const client = await inside.client;
-      client.once("end", () => this.#inside === inside && (this.#inside = undefined));
-      return await work(session(client));
+      return await work(session(await inside.client));
     } catch (error) {
       await this.leave();
       throw error;
     } finally {
       inside.timer = setTimeout(() => void this.leave(), KEEP_INSIDE).unref();
     }
+  }
+
+  #enter(database: string): Inside {
+    const inside: Inside = { database, client: this.#connect("postgres", database), timer: undefined };
+    const forget = () => this.#inside === inside && (this.#inside = undefined);
+    inside.client.then((client) => client.once("end", forget)).catch(() => {});
+    return inside;
   }
 
   /** Leaves the database that `within` was in: a session there would hold off a rename. */

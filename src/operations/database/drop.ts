@@ -2,6 +2,7 @@ import { z } from "zod";
 import { HomelabError } from "../../core/errors.ts";
 import { requireOurs } from "../../site/find-database.ts";
 import type { Guard, Operation } from "../operation.ts";
+import { databaseName } from "./database-name.ts";
 import { keepDump } from "./keep-dump.ts";
 import { refuseConnections } from "./refuse-connections.ts";
 import { keepCredentials, renameAway, type DropInput, type Refused } from "./rename-away.ts";
@@ -22,7 +23,7 @@ export const databaseDrop: Operation<DropInput> = {
   scope: "provision",
   route: { method: "DELETE", path: "/api/databases/{name}" },
   command: "db delete",
-  input: z.strictObject({ name: z.string().min(1).max(200) }),
+  input: z.strictObject({ name: databaseName }),
   confirm: ({ name }) => name,
   locks: (input) => [`cluster/database/${input.name}`],
   guards: [isNotProtected],

@@ -7,6 +7,7 @@ import { endRoleSessions, findRoles } from "../../engines/postgres/roles.ts";
 import type { Guard, Operation, Step } from "../operation.ts";
 import { readCredentials, writeCredentials } from "../../site/credentials.ts";
 import { requireOurs } from "../../site/find-database.ts";
+import { databaseName } from "./database-name.ts";
 
 interface FinishInput {
   name: string;
@@ -69,7 +70,7 @@ export const databaseFinishRotation: Operation<FinishInput> = {
   scope: "provision",
   route: { method: "POST", path: "/api/databases/{name}/finish-rotation" },
   command: "db rotate",
-  input: z.strictObject({ name: z.string().min(1).max(200) }),
+  input: z.strictObject({ name: databaseName }),
   locks: (input) => [`cluster/database/${input.name}`],
   guards: [exists],
   steps: [noteOldLogin, endOldLogin, forgetOldPassword],

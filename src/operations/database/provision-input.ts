@@ -4,6 +4,7 @@ import type { Anchor } from "../../engines/postgres/anchor.ts";
 import { findAnchor } from "../../engines/postgres/databases.ts";
 import { rolesOf } from "../../engines/postgres/names.ts";
 import type { StepContext } from "../operation.ts";
+import { databaseName } from "./database-name.ts";
 
 const identifier = z
   .string()
@@ -14,7 +15,7 @@ const LONGEST_TIMEOUT = (2 ** 31 - 1) / 1000;
 
 /** What a new database may be given; the same for CLI and API. */
 export const provisionInput = z.strictObject({
-  name: z.string().min(1).max(200),
+  name: databaseName,
   owner: identifier.optional().describe("The role that owns it; <name>_owner by default"),
   extensions: z.array(identifier).max(30).default([]),
   connection_limit: z.int().min(1).max(5000).optional(),

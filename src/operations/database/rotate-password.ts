@@ -11,6 +11,7 @@ import { findRoles, type RoleRow } from "../../engines/postgres/roles.ts";
 import type { Guard, Operation, Step, StepContext } from "../operation.ts";
 import { readCredentials, writeCredentials, type Credentials } from "../../site/credentials.ts";
 import { requireOurs } from "../../site/find-database.ts";
+import { databaseName } from "./database-name.ts";
 import { provePooledLogin } from "./prove-app-login.ts";
 
 interface RotateInput {
@@ -161,7 +162,7 @@ export const databaseRotatePassword: Operation<RotateInput> = {
   scope: "provision",
   route: { method: "POST", path: "/api/databases/{name}/rotate" },
   command: "db rotate",
-  input: z.strictObject({ name: z.string().min(1).max(200) }),
+  input: z.strictObject({ name: databaseName }),
   locks: (input) => [`cluster/database/${input.name}`],
   guards: [noRotationOpen],
   steps: [savePassword, makeNextLogin, proveNextLogin, limitOldLogin, changeOver],

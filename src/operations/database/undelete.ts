@@ -9,6 +9,7 @@ import { remove } from "../../host/files.ts";
 import type { Guard, Operation, Step, StepContext } from "../operation.ts";
 import { moveCredentials, readCredentials } from "../../site/credentials.ts";
 import { requireDeleted } from "../../site/find-database.ts";
+import { databaseName } from "./database-name.ts";
 import { provePooledLogin } from "./prove-app-login.ts";
 import { renameWhenQuiet, renameWithRoles } from "./rename-away.ts";
 
@@ -123,7 +124,7 @@ export const databaseUndelete: Operation<UndeleteInput> = {
   scope: "provision",
   route: { method: "POST", path: "/api/databases/{name}/undelete" },
   command: "db undelete",
-  input: z.strictObject({ name: z.string().min(1).max(200) }),
+  input: z.strictObject({ name: databaseName }),
   // What is brought back must not be dropped for good meanwhile; that goes by its other name.
   locks: (input) => [`cluster/database/${input.name}`, "cluster/deleted-databases"],
   guards: [nameIsFree, rolesAreFree],
