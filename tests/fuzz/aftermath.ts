@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { get } from "node:http";
+import { join } from "node:path";
 import { formatBytes } from "../../src/core/units.ts";
 import type { TestHome } from "../harness/home.ts";
 
@@ -38,11 +39,18 @@ export async function damage(
     found.push(`homelab health ended with ${health.exitCode}: ${health.stdout.slice(0, 2000)}${health.stderr}`);
   const memory = after["hub"] ? await memoryOf(after["hub"]) : 0;
   if (memory > MOST_MEMORY) found.push(`the hub holds ${formatBytes(memory)} of memory`);
-  found.push(...(await failedOperations(home.port(5000), key)));
+  found.push(...(await complaints(home)), ...(await failedOperations(home.port(5000), key)));
   const opened = await openStreams(home.port(5000), key);
   if (opened < STREAMS)
     found.push(`only ${opened} of ${STREAMS} streams can be opened: some of those before were never let go`);
   return found;
+}
+
+/** What the hub's own log calls an error, and what Node warns of. */
+async function complaints(home: TestHome): Promise<string[]> {
+  const lines = (await readFile(join(home.paths.logs, "hub.log"), "utf8")).split("\n");
+  const bad = lines.filter((line) => line.includes('"level":"error"') || /^\(node:\d+\) .*Warning: /.test(line));
+  return bad.slice(0, 20).map((line) => `the hub's log: ${line.slice(0, 1000)}`);
 }
 
 /** Operations that were let in and then failed: their guards should have known. */
