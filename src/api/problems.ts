@@ -1,3 +1,4 @@
+import { Detach } from "../operations/runner.ts";
 import { errorMessage, errorTable, HomelabError, type ErrorCode } from "../core/errors.ts";
 import { printable } from "../core/text.ts";
 
@@ -36,7 +37,7 @@ const UNKNOWN = "something went wrong inside; the hub's log has the request's id
 
 /** Makes anything thrown a problem. Only a HomelabError speaks for itself. */
 export function toProblem(error: unknown, { instance, requestId }: ProblemPlace): Problem {
-  const known = error instanceof HomelabError ? error : fromFastify(error);
+  const known = error instanceof HomelabError ? error : (fromLeaving(error) ?? fromFastify(error));
   const code = known?.code ?? "failed";
   const { status, title } = errorTable[code];
   return {
@@ -54,6 +55,12 @@ export function toProblem(error: unknown, { instance, requestId }: ProblemPlace)
 
 /** What came in may be part of a sentence, and whoever reads it may read it on a terminal. */
 const lines = (text: string): string => text.split("\n").map(printable).join("\n");
+
+/** This hub ends, or leads no more, while somebody waits here for a lock: the next one takes the same request. */
+function fromLeaving(error: unknown): HomelabError | undefined {
+  if (!(error instanceof Detach)) return undefined;
+  return new HomelabError("no_leader", "this hub gives the leadership up", { retryAfterSeconds: 2, cause: error });
+}
 
 function fromFastify(error: unknown): HomelabError | undefined {
   const { code, statusCode } = error as { code?: string; statusCode?: number };

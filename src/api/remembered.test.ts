@@ -25,6 +25,18 @@ describe("a remembered report", () => {
     expect(await memory.ask("a", { freshFor: 0 }, async () => 2)).toMatchObject({ value: 2, stale: false });
   });
 
+  test("is forgotten once five hundred others were asked for since: what callers put into a question is without end", async () => {
+    const memory = new Remembered();
+    const look = vi.fn<() => Promise<string>>(async () => "seen");
+    const ask = (key: string) => memory.ask(key, { freshFor: 60_000 }, look);
+    for (let i = 0; i < 500; i++) await ask(`report ${i}`);
+    await ask("report 0");
+    expect(look).toHaveBeenCalledTimes(500);
+    await ask("report 500");
+    await ask("report 0");
+    expect(look).toHaveBeenCalledTimes(502);
+  });
+
   test("does not wait longer than its patience, and takes the late answer for the next caller", async () => {
     const memory = new Remembered();
     await memory.ask("a", { freshFor: 0 }, async () => "old");

@@ -59,7 +59,12 @@ export function accountHandlers(services: Services): Handlers<typeof accountsCon
       return { status: 201, body: { ...keyBody(key), key: text.reveal() } };
     },
     "DELETE /api/keys/{prefix}": async (call) => {
-      await accounts().revokeKey(callerOf(call), call.params.prefix);
+      // By its prefix alone: another one's name may look like it.
+      const key = accounts()
+        .listKeys()
+        .find(({ prefix, revokedAt }) => prefix === call.params.prefix && revokedAt === null);
+      if (!key) throw new HomelabError("not_found", `there is no key ${call.params.prefix}`);
+      await accounts().revokeKey(callerOf(call), key.id);
       return noContent;
     },
     "GET /api/audit": async ({ query }) => {
