@@ -58,6 +58,7 @@ export async function buildApp(services: Services, options: AppOptions): Promise
   await app.register(cookie);
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: CSP },
+    xFrameOptions: { action: "deny" },
     // Only where TLS is: on plain http browsers ignore it, and behind a proxy it is the proxy's to say.
     hsts: false,
     referrerPolicy: { policy: "no-referrer" },
