@@ -52,7 +52,8 @@ export class TemporaryPostgres {
 
   /** Starts it, after `stop` too. */
   async restart(): Promise<void> {
-    const options = `-c listen_addresses='' -c unix_socket_directories=${this.folder} -c fsync=off`;
+    // Tests follow one another faster than pools let their idle connections go.
+    const options = `-c listen_addresses='' -c unix_socket_directories=${this.folder} -c fsync=off -c max_connections=500`;
     await this.#run("pg_ctl", "-D", this.#data, "-w", "-o", options, "-l", join(this.folder, "log"), "start");
   }
 
