@@ -6,7 +6,7 @@ import { newRequestId } from "../core/ids.ts";
 import { callerOf } from "./caller.ts";
 import type { Entrance } from "./entrance.ts";
 import { entranceOf } from "./entrance.ts";
-import { checkHost, checkOneHost, checkOrigin } from "./guards.ts";
+import { checkOneHost, checkOrigin, HostCheck } from "./guards.ts";
 import { mount } from "./mount.ts";
 import { readJsonOnly } from "./parse.ts";
 import { toProblem } from "./problems.ts";
@@ -66,12 +66,16 @@ export async function buildApp(services: Services, options: AppOptions): Promise
   readJsonOnly(app);
   observe(app, services, options);
   app.decorateRequest("actor", null);
-  app.addHook("onRequest", async (request) => {
+  // Hooks that wait for nothing are no promises: every request comes by here.
+  const hosts = new HostCheck(services.topology);
+  app.addHook("onRequest", (request, _reply, done) => {
     if (!isReadable(request.originalUrl)) throw new HomelabError("request_malformed", "the path cannot be decoded");
-    if (entranceOf(request.raw, options.entrance) !== "network") return;
-    checkOneHost(request);
-    checkHost(request.host, services.topology);
-    checkOrigin(request);
+    if (entranceOf(request.raw, options.entrance) === "network") {
+      checkOneHost(request);
+      hosts.check(request.host);
+      checkOrigin(request);
+    }
+    done();
   });
   app.addHook("preParsing", async (request) => {
     request.actor = await callerOf(request, services, options.entrance);
@@ -92,6 +96,7 @@ const CSP = {
 
 /** Whether the path is one that the router can decode. */
 function isReadable(url: string): boolean {
+  if (!url.includes("%")) return true;
   try {
     return decodeURIComponent(url.split("?")[0]!) !== "";
   } catch {
@@ -111,9 +116,10 @@ const pathOf = (request: FastifyRequest): string => request.url.split("?")[0]!;
 const place = (request: FastifyRequest) => ({ instance: pathOf(request).slice(0, 500), requestId: request.id });
 
 function observe(app: FastifyInstance, { metrics }: Services, { onAccess, onFault, entrance }: AppOptions): void {
-  app.addHook("onSend", async (request, reply) => {
+  app.addHook("onSend", (request, reply, _payload, done) => {
     reply.header("x-request-id", request.id);
     if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
+    done();
   });
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error, place(request));
@@ -127,7 +133,7 @@ function observe(app: FastifyInstance, { metrics }: Services, { onAccess, onFaul
       hint: "GET /api/openapi.json lists what there is.",
     });
   });
-  app.addHook("onResponse", async (request, reply) => {
+  app.addHook("onResponse", (request, reply, done) => {
     const route = request.routeOptions.config.path ?? "none";
     metrics.request(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
     onAccess?.({
@@ -139,5 +145,6 @@ function observe(app: FastifyInstance, { metrics }: Services, { onAccess, onFaul
       actor: request.actor?.name ?? null,
       address: entranceOf(request.raw, entrance) === "network" ? request.ip : null,
     });
+    done();
   });
 }

@@ -72,3 +72,23 @@ function isOwnOrigin(origin: string, host: string): boolean {
 
 /** As a browser writes it in Origin: without the scheme's own port. */
 const normalHost = (host: string): string => (URL.canParse(`http://${host}`) ? new URL(`http://${host}`).host : host);
+
+/** Names that were seen to be ours: the same few come with every request. */
+const REMEMBERED_HOSTS = 50;
+
+/** Checks each Host header once. */
+export class HostCheck {
+  readonly #topology: Topology;
+  readonly #ours = new Set<string>();
+
+  constructor(topology: Topology) {
+    this.#topology = topology;
+  }
+
+  /** @throws HomelabError `host_refused` */
+  check(header: string): void {
+    if (this.#ours.has(header)) return;
+    checkHost(header, this.#topology);
+    if (this.#ours.size < REMEMBERED_HOSTS) this.#ours.add(header);
+  }
+}

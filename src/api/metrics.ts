@@ -28,7 +28,7 @@ export class Metrics {
     if (!durations) this.#durations.set(key, (durations = { buckets: BUCKETS.map(() => 0), count: 0, sum: 0 }));
     durations.count += 1;
     durations.sum += seconds;
-    for (const [i, bound] of BUCKETS.entries()) if (seconds <= bound) durations.buckets[i]! += 1;
+    for (let i = BUCKETS.length - 1; i >= 0 && seconds <= BUCKETS[i]!; i--) durations.buckets[i]! += 1;
   }
 
   gauge(name: string, help: string, read: () => number | undefined): void {

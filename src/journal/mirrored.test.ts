@@ -96,8 +96,12 @@ function hub(home: string, more: Partial<MirroredOptions> = {}) {
   return { journal, local, wire, leadership, die: () => void dead.add(pid) };
 }
 
+let last = 0;
+
+/** Ids sort by their milliseconds, so no two runs of a test share one. */
 const newRun = (more: Partial<NewRun> = {}): NewRun => {
-  const id = newRunId(Date.now());
+  last = Math.max(last + 1, Date.now());
+  const id = newRunId(last);
   return { id, operation: "test.do", input: { of: id }, steps: ["a"], locks: [], caller: "test", ...more };
 };
 
