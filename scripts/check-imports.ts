@@ -3,6 +3,11 @@ import { dirname, join, normalize, relative } from "node:path";
 
 /** Holds the import rule of ARCHITECTURE.md: dependencies run one way, engines do not know one another. */
 
+/** What everything above an installation stands on. */
+const GROUND = ["core", "config", "cluster", "host", "engines", "store", "journal"];
+const SITE = [...GROUND, "site"];
+const WORK = [...SITE, "operations", "reports"];
+
 /** For each folder of src, what it may import beside itself: a folder, or one file of it. */
 const ALLOWED: Record<string, string[]> = {
   core: [],
@@ -12,64 +17,14 @@ const ALLOWED: Record<string, string[]> = {
   engines: ["core", "config", "cluster", "host"],
   store: ["core", "config", "cluster", "host", "engines"],
   journal: ["core", "cluster", "host", "store"],
-  site: ["core", "config", "cluster", "host", "engines", "store", "journal"],
-  reports: ["core", "config", "cluster", "host", "engines", "store", "journal", "site"],
-  operations: ["core", "config", "cluster", "host", "engines", "store", "journal", "site"],
+  site: GROUND,
+  reports: SITE,
+  operations: SITE,
   accounts: ["core", "config", "host", "store"],
-  api: [
-    "core",
-    "config",
-    "cluster",
-    "host",
-    "engines",
-    "store",
-    "journal",
-    "site",
-    "operations",
-    "reports",
-    "accounts",
-  ],
-  hub: [
-    "core",
-    "config",
-    "cluster",
-    "host",
-    "engines",
-    "store",
-    "journal",
-    "site",
-    "operations",
-    "reports",
-    "accounts",
-    "api",
-  ],
-  agent: [
-    "core",
-    "config",
-    "cluster",
-    "host",
-    "engines",
-    "store",
-    "journal",
-    "site",
-    "operations",
-    "reports/samples.ts",
-    "hub/journals.ts",
-    "hub/leadership.ts",
-  ],
-  cli: [
-    "core",
-    "config",
-    "cluster",
-    "host",
-    "engines",
-    "store",
-    "journal",
-    "site",
-    "operations",
-    "reports",
-    "hub/in-process.ts",
-  ],
+  api: [...WORK, "accounts"],
+  hub: [...WORK, "accounts", "api"],
+  agent: [...SITE, "operations", "reports/samples.ts", "hub/journals.ts", "hub/leadership.ts"],
+  cli: [...WORK, "hub/in-process.ts"],
 };
 
 /** What a folder may know as types, and not load: a command starts in a tenth of a second, without what checks requests. */

@@ -4,11 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . ./scripts/node.sh
-ensure_packages dev
-ensure_bundle
-node=$(find_node)
-if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
-$as_root "$node" --disable-warning=ExperimentalWarning dist/main.js install-packages
+ensure_engines
 
 raise_open_files
 exec "$node" --disable-warning=ExperimentalWarning tests/fuzz/main.ts

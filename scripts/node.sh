@@ -64,3 +64,12 @@ raise_open_files() {
   if [ "$limit" = unlimited ] || [ "$limit" -gt 65536 ]; then limit=65536; fi
   ulimit -n "$limit"
 }
+
+# What every script that runs real engines needs: the development packages, the bundle, and Debian's engines. Sets node and as_root.
+ensure_engines() {
+  ensure_packages dev
+  ensure_bundle
+  node=$(find_node)
+  if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
+  $as_root "$node" --disable-warning=ExperimentalWarning dist/main.js install-packages
+}

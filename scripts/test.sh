@@ -4,11 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . ./scripts/node.sh
-ensure_packages dev
-ensure_bundle
-node=$(find_node)
-if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
-$as_root "$node" --disable-warning=ExperimentalWarning dist/main.js install-packages
+ensure_engines
 # The test of what can be reached from outside makes two network namespaces.
 command -v ip >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq iproute2
 # The guide asks the API as a reader would.

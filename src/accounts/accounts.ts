@@ -7,7 +7,7 @@ import { AccountsStore, type StoreOptions } from "./accounts-store.ts";
 import * as administration from "./administration.ts";
 import { Audit, type Caller } from "./audit.ts";
 import { authenticate, isStillIn, type Credentials } from "./authenticate.ts";
-import { createFirstAdmin, createSetupLink, setUp, type SetupInput } from "./first-admin.ts";
+import { createSetupLink, setUp, type SetupInput } from "./first-admin.ts";
 import { viewKey, type KeyView } from "./keys.ts";
 import { PasswordHasher } from "./password.ts";
 import type { Actor } from "./roles.ts";
@@ -15,7 +15,7 @@ import { DEFAULT_POLICY, isLiveSession, type SessionPolicy } from "./sessions.ts
 import { isSetupNeeded } from "./setup.ts";
 import * as signIn from "./sign-in.ts";
 import { Throttle } from "./throttle.ts";
-import { requireUser, viewUser, type UserView } from "./users.ts";
+import { viewUser, type UserView } from "./users.ts";
 
 /** What the accounts of an installation are made of. */
 export interface AccountsOptions extends Pick<StoreOptions, "pollMs" | "usesMs" | "onError"> {
@@ -108,11 +108,6 @@ export class Accounts {
     return this.#context.store.lookup.state.users.map(viewUser).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** @throws HomelabError `not_found` */
-  getUser(name: string): UserView {
-    return viewUser(requireUser(this.#context.store.lookup.state, name));
-  }
-
   createUser(caller: Caller, input: administration.UserInput): Promise<UserView> {
     return administration.createUser(this.#context, caller, input);
   }
@@ -174,11 +169,6 @@ export class Accounts {
   /** The first admin, by the link. */
   setUp(input: SetupInput, from: { address: string | null; requestId: string | null }): Promise<UserView> {
     return setUp(this.#context, input, from);
-  }
-
-  /** The first admin, by HOMELAB_ADMIN_PASSWORD_FILE's content; answers whether it made one. */
-  createFirstAdmin(password: Secret): Promise<boolean> {
-    return createFirstAdmin(this.#context, password);
   }
 
   /** Asks the platform database now, rather than at the next look. @throws HomelabError `platform_database_away` */

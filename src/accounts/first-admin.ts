@@ -1,22 +1,9 @@
-import { HomelabError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import type { Caller } from "./audit.ts";
 import { requireGoodPassword } from "./password-rules.ts";
-import {
-  isSetupNeeded,
-  isSetupToken,
-  newSetupLink,
-  refusedLink,
-  requireSetupNeeded,
-  useSetupLink,
-  withFirstAdmin,
-  withSetupLink,
-} from "./setup.ts";
+import { isSetupToken, newSetupLink, refusedLink, requireSetupNeeded, useSetupLink, withSetupLink } from "./setup.ts";
 import type { SignInContext } from "./sign-in.ts";
 import { requireUser, viewUser, type UserView } from "./users.ts";
-
-/** The name of the admin who is made from a password file. */
-const FIRST_ADMIN = "admin";
 
 /** The first admin as he describes himself. */
 export interface SetupInput {
@@ -58,27 +45,4 @@ export async function setUp(
   await store.change((state) => useSetupLink(state, token, { name, displayName, passwordHash }, clock.now()));
   await audit.record({ actor: `user:${name}`, action: "setup.use", target: `user:${name}`, result: "done", ...from });
   return viewUser(requireUser(store.lookup.state, name));
-}
-
-/**
- * Makes the user `admin` with a password that the machine's owner put into a file. Answers whether it made one: once
- * there is an admin the file means nothing any more. @throws HomelabError `input_invalid`, `platform_database_away`
- */
-export async function createFirstAdmin(context: SignInContext, password: Secret): Promise<boolean> {
-  const { audit, clock, hasher, store } = context;
-  await store.refresh();
-  if (!isSetupNeeded(store.lookup.state)) return false;
-  // A text file ends with a line's end, which nobody types into a browser.
-  const text = password.reveal().replace(/\r?\n$/, "");
-  requireGoodPassword(text, FIRST_ADMIN);
-  const passwordHash = await hasher.hash(text);
-  try {
-    await store.change((state) => withFirstAdmin(state, { name: FIRST_ADMIN, passwordHash }, clock.now()));
-  } catch (error) {
-    // Another hub was first.
-    if (error instanceof HomelabError && error.code === "not_allowed") return false;
-    throw error;
-  }
-  await audit.record({ actor: "system", action: "setup.password-file", target: `user:${FIRST_ADMIN}`, result: "done" });
-  return true;
 }

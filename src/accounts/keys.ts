@@ -61,7 +61,10 @@ function requireKey({ name, scopes, expiresAt }: NewKey, now: string): void {
 /** Adds a key; a name is free again once its key was revoked. @throws HomelabError `name_taken` */
 export function addKey(state: AccountsState, key: ApiKey): AccountsState {
   const isTaken = key.name === DASHBOARD_KEY || state.keys.some((other) => other.name === key.name && !other.revokedAt);
-  if (isTaken) throw new HomelabError("name_taken", `there is a key ${key.name} already`);
+  if (isTaken)
+    throw new HomelabError("name_taken", `there is a key ${key.name} already`, {
+      hint: "Choose another name, or end that one: homelab key list, homelab key revoke.",
+    });
   return { ...state, keys: [...state.keys, key] };
 }
 

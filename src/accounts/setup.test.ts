@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isSetupNeeded, newSetupLink, useSetupLink, withFirstAdmin, withSetupLink } from "./setup.ts";
+import { isSetupNeeded, newSetupLink, useSetupLink, withSetupLink } from "./setup.ts";
 import { EMPTY_STATE, instant } from "./state.ts";
 import { addUser } from "./users.ts";
 
@@ -41,9 +41,10 @@ describe("a setup link", () => {
 });
 
 test("once there is an admin nothing of this works any more", () => {
-  const state = withFirstAdmin(EMPTY_STATE, admin, now);
+  const { link, token } = newSetupLink(now);
+  const state = useSetupLink(withSetupLink(EMPTY_STATE, link), token, admin, now);
   expect(isSetupNeeded(state)).toBe(false);
-  expect(() => withFirstAdmin(state, { ...admin, name: "eve" }, now)).toThrow(refusal("not_allowed"));
+  expect(() => useSetupLink(state, token, { ...admin, name: "eve" }, now)).toThrow(refusal("not_allowed"));
   expect(() => withSetupLink(state, newSetupLink(now).link)).toThrow(refusal("not_allowed"));
 });
 

@@ -38,7 +38,7 @@ export function useSetupLink(
 }
 
 /** The first admin, by somebody who owns the machine. @throws HomelabError `not_allowed`, `input_invalid` */
-export function withFirstAdmin(
+function withFirstAdmin(
   state: AccountsState,
   admin: { name: string; displayName?: string; passwordHash: string },
   now: number,

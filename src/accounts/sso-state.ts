@@ -1,6 +1,7 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import { HomelabError } from "../core/errors.ts";
+import { Seal } from "../core/sealed.ts";
 import type { Secret } from "../core/secret.ts";
 
 /** What a login has to remember while the browser is at the provider. */
@@ -16,33 +17,27 @@ export interface PendingLogin {
 
 /** Milliseconds that a person may take at the provider. */
 const LIFETIME = 10 * 60_000;
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
 
 /**
  * Keeps logins that are under way in the browser, sealed (AES-256-GCM): nothing to store, and any hub with the same key
  * can finish what another one began.
  */
 export class StateSeal {
-  readonly #key: Uint8Array;
-  readonly #context: Buffer;
+  readonly #seal: Seal;
   readonly #clock: Clock;
   /** Logins that were finished here, until they would have expired. Elsewhere the provider's code has been spent. */
   readonly #used = new Map<string, number>();
 
   /** What was sealed for another context (provider, client) does not open. */
   constructor(key: Secret, context: string, clock: Clock) {
-    this.#key = new Uint8Array(hkdfSync("sha256", key.reveal(), "", "homelab single sign-on state", 32));
-    this.#context = Buffer.from(context);
+    // A digest, since what a key is derived for may not be as long as an issuer's address.
+    const digest = createHash("sha256").update(context).digest("hex");
+    this.#seal = new Seal(key, `single sign-on state ${digest}`);
     this.#clock = clock;
   }
 
   seal(login: PendingLogin): string {
-    const iv = randomBytes(IV_BYTES);
-    const cipher = createCipheriv("aes-256-gcm", this.#key, iv, { authTagLength: TAG_BYTES }).setAAD(this.#context);
-    const text = JSON.stringify({ ...login, expires: this.#clock.now() + LIFETIME });
-    const sealed = Buffer.concat([iv, cipher.update(text, "utf8"), cipher.final()]);
-    return Buffer.concat([sealed, cipher.getAuthTag()]).toString("base64url");
+    return this.#seal.seal(JSON.stringify({ ...login, expires: this.#clock.now() + LIFETIME }));
   }
 
   /**
@@ -59,17 +54,10 @@ export class StateSeal {
   }
 
   #decrypt(sealed: string): PendingLogin & { expires: number } {
-    const bytes = Buffer.from(sealed, "base64url");
-    try {
-      const [iv, tag] = [bytes.subarray(0, IV_BYTES), bytes.subarray(-TAG_BYTES)];
-      const decipher = createDecipheriv("aes-256-gcm", this.#key, iv, { authTagLength: TAG_BYTES });
-      decipher.setAAD(this.#context).setAuthTag(tag);
-      const text = decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, "utf8") + decipher.final("utf8");
-      return JSON.parse(text) as PendingLogin & { expires: number };
-    } catch {
-      // Which byte was wrong is nobody's business.
-      throw refusal("this login was not begun here");
-    }
+    const text = this.#seal.open(sealed);
+    // Which byte was wrong is nobody's business.
+    if (text === undefined) throw refusal("this login was not begun here");
+    return JSON.parse(text) as PendingLogin & { expires: number };
   }
 
   #spend(state: string, expires: number): void {

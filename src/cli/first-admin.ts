@@ -3,6 +3,7 @@ import { waitUntil } from "../core/clock.ts";
 import { HomelabError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import type { Topology } from "../cluster/topology.ts";
+import type { Api } from "./api/client.ts";
 import type { Context } from "./context.ts";
 
 /** The variable that names the file with the first admin's password, for set-ups without a person. */
@@ -22,32 +23,50 @@ export async function readAdminPassword(env: NodeJS.ProcessEnv): Promise<Secret 
   });
 }
 
-/** Where the dashboard is; with `link`, where its first admin is made, once and within a day. */
+/** Where the hub is, and how its first admin is made. */
 export interface Dashboard {
   url: string;
+  /** For the first admin: once, within a day. */
   link: string | null;
+  /** There is none yet, and no link was made now: one that was given out before still works. */
+  needsAdmin: boolean;
   /** Made now, from the file. */
   madeAdmin: boolean;
 }
 
-/** Looks whether there is an admin; makes the one of the file, or a setup link. */
+/** Looks whether there is an admin; makes the one of the file, or for a new installation a setup link. */
 export async function openDashboard(
   context: Context,
   { settings, ports }: Topology,
-  password: Secret | undefined,
+  { fresh, password }: { fresh: boolean; password: Secret | undefined },
 ): Promise<Dashboard> {
-  const url = `http://${settings.network.host}:${ports.hub}`;
+  const answer = {
+    url: `http://${settings.network.host}:${ports.hub}`,
+    link: null,
+    needsAdmin: false,
+    madeAdmin: false,
+  };
   const api = await context.api();
+  if (!(await needsAdmin(api))) return answer;
+  if (password) {
+    await api.call("POST /api/setup", { body: { user_name: "admin", password: password.reveal() } });
+    return { ...answer, madeAdmin: true };
+  }
+  if (!fresh) return { ...answer, needsAdmin: true };
+  const { path } = await api.call("POST /api/setup/link", {});
+  return { ...answer, link: `${answer.url}${path}` };
+}
+
+/** Whether there is nobody yet, once the hub knows. What it does not know soon is no reason for `up` to fail. */
+async function needsAdmin(api: Api): Promise<boolean> {
   const known = async () => {
     const { needed } = await api.call("GET /api/setup", {});
     return needed === null ? undefined : { needed };
   };
-  const { needed } = await waitUntil(known, { timeout: 15, every: 100, what: "the hub knows its users" });
-  if (!needed) return { url, link: null, madeAdmin: false };
-  if (password) {
-    await api.call("POST /api/setup", { body: { user_name: "admin", password: password.reveal() } });
-    return { url, link: null, madeAdmin: true };
+  try {
+    return (await waitUntil(known, { timeout: 15, every: 100, what: "the hub knows its users" })).needed;
+  } catch (error) {
+    if (error instanceof HomelabError && error.code === "deadline_passed") return true;
+    throw error;
   }
-  const { path } = await api.call("POST /api/setup/link", {});
-  return { url, link: `${url}${path}`, madeAdmin: false };
 }

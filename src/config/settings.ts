@@ -51,7 +51,7 @@ const network = z.strictObject({
       etcd_client: port(2379, "etcd, inside the cluster"),
       etcd_peer: port(2380, "etcd among its members, inside the cluster"),
       haproxy_stats: port(7000, "HAProxy's statistics, inside the cluster"),
-      hub: port(5000, "API and dashboard"),
+      hub: port(5000, "The hub: the API, and the pages to sign in"),
       hub_peer: port(5443, "The hub among its like, inside the cluster; a client certificate is required"),
     })
     .prefault({}),
@@ -147,7 +147,7 @@ export const settingsSchema = z
     postgres: postgres.prefault({}).describe("PostgreSQL"),
     pgbouncer: z.strictObject({ extra: extra("PgBouncer's own settings by their names") }).prefault({}),
     patroni: patroni.prefault({}).describe("Patroni's timing"),
-    hub: hub.prefault({}).describe("API and dashboard"),
+    hub: hub.prefault({}).describe("The hub: the API"),
     logs: logs.prefault({}).describe("Rotation of the logs"),
     sso: sso.optional().describe("Single sign-on; without it there are local accounts only"),
   })

@@ -35,11 +35,19 @@ export function holderOf(inode: string): string | undefined {
     try {
       for (const fd of readdirSync(`/proc/${pid}/fd`)) {
         if (readlinkSync(`/proc/${pid}/fd/${fd}`) !== `socket:[${inode}]`) continue;
-        return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (pid ${pid})`;
+        return `${programOf(pid)} (pid ${pid})`;
       }
     } catch {
       // It ended meanwhile, or it is not ours to look into.
     }
   }
   return undefined;
+}
+
+/** What a person calls a process. Node names its first thread, and that is what the kernel then calls all of it. */
+function programOf(pid: string): string {
+  const name = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  if (name !== "MainThread") return name;
+  const [program = name] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  return program.split("/").at(-1)!;
 }

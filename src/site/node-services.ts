@@ -17,7 +17,7 @@ export const nodeServices = (site: Pick<Site, "topology" | "program">): ProcessS
  */
 const GIVE_BACK = { MALLOC_MMAP_THRESHOLD_: "131072" };
 
-/** The hub: API and dashboard. It reads the installation at its start, and is started anew when that or the build changed. */
+/** The hub, with the API. It reads the installation at its start, and is started anew when that or the build changed. */
 function hubProcess({ topology, program }: Pick<Site, "topology" | "program">): ProcessSpec {
   const { paths, ports } = topology;
   return {

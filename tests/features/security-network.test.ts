@@ -8,7 +8,7 @@ import { canMakeNetworks, TwoMachines } from "../harness/two-machines.ts";
 if (!canMakeNetworks()) console.warn("S38 IS NOT TESTED HERE: network namespaces need root and ip(8).");
 
 const PUBLIC = [5432, 5433, 6432, 6433];
-/** API and dashboard: HTTP, with keys and sessions of its own. */
+/** The API: HTTP, with keys and sessions of its own. */
 const HUB = 5000;
 
 /** Tries every TCP port of an address and prints those that answer. */

@@ -51,7 +51,7 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
     const finished = await operateHere(context, site, fresh ? "cluster.create" : "cluster.converge", {});
     if (!finished) return;
     const changed = await changedSteps(context, finished.run.id);
-    const dashboard = await openDashboard(context, site.topology, password);
+    const dashboard = await openDashboard(context, site.topology, { fresh, password });
     const seconds = (performance.now() - begun) / 1000;
     if (context.flags.json) out.json({ ...summary(site.topology, changed), dashboard });
     else tell(context, site.topology, { fresh, changed, seconds, boots, dashboard });
@@ -69,9 +69,7 @@ function announce({ paths, out, flags }: Context, { ports, listen }: Topology, m
   if (missing.length > 0) out.note(`  packages  ${missing.join(" ")} (with apt-get; their own services stay off)`);
   if (isRoot()) out.note(`  user      ${SYSTEM_USER} (engines never run as root)`);
   out.note(`  home      ${paths.root} (${formatBytes(freeBytes(paths.root))} free)`);
-  out.note(
-    `  ports     ${numbers.slice(0, 4).join(" ")} for apps, ${hub} for API and dashboard, on ${listen.join(", ")}`,
-  );
+  out.note(`  ports     ${numbers.slice(0, 4).join(" ")} for apps, ${hub} for the API, on ${listen.join(", ")}`);
   out.note(`            ${numbers.slice(4).join(" ")} inside the cluster`);
 }
 
@@ -131,7 +129,9 @@ function tell(
   out.line(`direct   ${settings.network.host}:${ports.direct}   for migrations, pg_dump, LISTEN (TLS)`);
   if (elsewhere.length > 0) out.line(`also on  ${elsewhere.join(", ")} (TLS; CA: ${paths.caCertificate})`);
   out.line(`home     ${paths.root}`);
-  out.line(`hub      ${how.dashboard.url}   API and dashboard`);
+  out.line(`hub      ${how.dashboard.url}   API; its documents: /api/docs`);
+  if (how.dashboard.needsAdmin)
+    out.note("There is no admin yet: homelab user setup-link makes a link for the first one.");
   if (how.dashboard.link) out.line(`setup    ${how.dashboard.link}   makes the first admin: once, within a day`);
   if (how.dashboard.madeAdmin) out.note("The user admin has the password of the file.");
   if (how.fresh) out.note(how.boots ? "It starts again with the machine (systemd)." : "After a reboot: homelab up");
