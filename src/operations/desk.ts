@@ -48,7 +48,7 @@ export class Desk {
   readonly #options: DeskOptions;
   readonly #journal: Journal;
   readonly #looking: Runner;
-  readonly #ended = new Set<(run: Run) => void>();
+  readonly #ended = new Set<() => void>();
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -143,8 +143,8 @@ export class Desk {
     return this.get(id);
   }
 
-  /** Calls back whenever a run that was begun here has ended. */
-  onEnd(listener: (run: Run) => void): void {
+  /** Calls back whenever a run that was begun here has ended, before whoever waits for it goes on. */
+  onEnd(listener: () => void): void {
     this.#ended.add(listener);
   }
 
@@ -152,17 +152,15 @@ export class Desk {
     const bench = this.#options.takeBench();
     try {
       const begun = await bench.runner.begin(name, input, { caller, waitForLock: LOCK_PATIENCE });
-      void this.#tellEnd(begun).finally(() => bench.done());
+      const end = () => {
+        bench.done();
+        for (const listener of this.#ended) listener();
+      };
+      begun.finished.then(end, end);
       return begun;
     } catch (error) {
       bench.done();
       throw error;
     }
-  }
-
-  async #tellEnd({ id, fresh, finished }: Begun): Promise<void> {
-    await finished.catch(() => {});
-    const run = fresh ? await this.#journal.get(id).catch(() => undefined) : undefined;
-    if (run && run.state !== "running") for (const listener of this.#ended) listener(run);
   }
 }
