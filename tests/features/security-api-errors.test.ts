@@ -23,7 +23,7 @@ const lines = () => log().trim().split("\n");
 
 /** What no error may tell: stacks, paths, SQL, what the system or a parser said. */
 const INSIDE =
-  /\bat \S+ \(|node:|\.[tj]s\b|"stack"|\/tmp\/|\/usr\/|\/etc\/|\b(SELECT|INSERT|UPDATE|FROM|relation|column|syntax error|duplicate key)\b|\bE[A-Z]{4,}\b|JSON at position|Unexpected token|canary/;
+  /\bat [\w.<>]+ \(|node:|\.[tj]s\b|"stack"|\/tmp\/|\/usr\/|\/etc\/|\b(SELECT|INSERT|UPDATE|FROM|relation|column|syntax error|duplicate key)\b|\bE[A-Z]{4,}\b|JSON at position|Unexpected token|canary/;
 
 /** An error without anything of the inside, whose cause is in the log under its request's id. */
 async function expectClosed(answer: ApiAnswer, what: string): Promise<void> {

@@ -22,7 +22,9 @@ if (import.meta.main) {
   });
   leadership.start();
   setInterval(() => {
-    if (leadership.isLeader) process.stdout.write(`${Date.now()} ${leadership.revision ?? 0}\n`);
+    // Read first: a term may run out between the two looks.
+    const { revision = 0 } = leadership;
+    if (leadership.isLeader) process.stdout.write(`${Date.now()} ${revision}\n`);
   }, 5);
   process.once("SIGTERM", () => void leadership.resign().then(() => process.exit(0)));
 }
