@@ -6,7 +6,7 @@ import { LOOKUP_ROLE } from "../../src/cluster/platform-roles.ts";
 import { waitUntil } from "../../src/core/clock.ts";
 import { isReady } from "../../src/host/probe.ts";
 import { cleanEnvironment, run } from "../../src/host/run.ts";
-import { freePortOffset } from "../harness/home.ts";
+import { freePortOffset } from "../harness/port-offset.ts";
 import { atLeastTimes, makePairedRow, makeRow, type Bench, type Row } from "./bench.ts";
 import type { BenchHome } from "./home.ts";
 import { inTurns } from "./statistics.ts";

@@ -54,5 +54,5 @@ export const cases: Record<string, ChaosCase[]> = {
   })),
 };
 
-/** Tested through the command line, since they begin where nothing runs (cluster.test.ts). */
+/** Tested through the command line, since they begin where nothing runs (cluster-create.test.ts, cluster-converge.test.ts). */
 export const clusterOperations = ["cluster.create", "cluster.converge"];

@@ -1,29 +1,17 @@
-import { randomInt } from "node:crypto";
 import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { homePaths, type HomePaths } from "../../src/cluster/home.ts";
 import { readAgent } from "../../src/host/agent-process.ts";
 import { endProcess, findProcess, stopLeftover } from "../../src/host/processes.ts";
-import { listeners } from "../../src/host/ports.ts";
 import { runAny, type CommandResult } from "../../src/host/run.ts";
 import { readDesired } from "../../src/host/services.ts";
 import { sleep } from "../../src/core/clock.ts";
 import { pidsOf } from "./engines.ts";
+import { freePortOffset } from "./port-offset.ts";
 
 /** The root of this checkout. */
 export const checkout = join(import.meta.dirname, "..", "..");
-
-const DEFAULT_PORTS = [5431, 5432, 5433, 6432, 6433, 8008, 2379, 2380, 7000, 5000, 5443];
-
-/** An offset at which none of the ports is taken now. */
-export function freePortOffset(): number {
-  const taken = new Set(listeners().map(({ port }) => port));
-  for (;;) {
-    const offset = randomInt(9000, 24000);
-    if (DEFAULT_PORTS.every((port) => !taken.has(port + offset))) return offset;
-  }
-}
 
 /** How a command of ours ended; `json` reads its standard output. */
 export interface CliResult extends CommandResult {

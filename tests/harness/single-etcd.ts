@@ -14,7 +14,7 @@ import { etcdProcess } from "../../src/engines/etcd/process.ts";
 import { certificateFiles } from "../../src/engines/tls.ts";
 import { ensureFolder, writeAtomic } from "../../src/host/files.ts";
 import { isReady } from "../../src/host/probe.ts";
-import { freePortOffset } from "./home.ts";
+import { freePortOffset } from "./port-offset.ts";
 import { sampleMachine, settingsFrom } from "./sample-topology.ts";
 
 /** An etcd of one member in a temporary folder, configured as the platform does, for tests of what needs nothing else. */
