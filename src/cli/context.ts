@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { homePaths, type HomePaths } from "../cluster/home.ts";
 import { HomelabError } from "../core/errors.ts";
 import { becomeOwnerOf, isRoot } from "../host/account.ts";
+import type { Program } from "../host/program.ts";
 import type { Site } from "../site/site.ts";
 import { Api } from "./api/client.ts";
 import { callerName } from "./caller.ts";
@@ -67,23 +68,37 @@ export function makeContext(flags: GlobalFlags): Context {
 }
 
 /** From here on this process is the home's owner. @throws HomelabError `not_installed` */
-function enterHome({ root }: HomePaths): void {
+async function enterHome({ root }: HomePaths): Promise<void> {
   if (!existsSync(root)) {
     throw new HomelabError("not_installed", `there is no installation under ${root}`, {
       hint: existsSync("/var/lib/homelab") && !isRoot() ? "There is one of root's: use sudo." : "homelab up makes one.",
     });
   }
+  await becomeOwner(root);
+}
+
+/** Becomes a home's owner, for good: what is still needed of the program then is brought before. */
+export async function becomeOwner(root: string): Promise<void> {
+  if (isRoot()) {
+    const [{ isClosedToOthers, keepModulesInMemory }] = await Promise.all([
+      import("./modules-in-memory.ts"),
+      theProgram(),
+    ]);
+    if (isClosedToOthers(bundleFolder())) keepModulesInMemory(bundleFolder());
+  }
   becomeOwnerOf(root);
 }
 
+let program: Promise<Program> | undefined;
+
+/** What this command runs from; read once, while it can be. */
+const theProgram = (): Promise<Program> =>
+  (program ??= import("../host/program.ts").then(({ programIn }) => programIn(bundleFolder())));
+
 async function openSite(paths: HomePaths): Promise<Site> {
-  const [{ programIn }, { openInstalledSite }] = await Promise.all([
-    import("../host/program.ts"),
-    import("../site/installation.ts"),
-  ]);
-  const program = await programIn(bundleFolder());
-  enterHome(paths);
-  return openInstalledSite(paths.root, program);
+  const [{ openInstalledSite }, own] = await Promise.all([import("../site/installation.ts"), theProgram()]);
+  await enterHome(paths);
+  return openInstalledSite(paths.root, own);
 }
 
 async function openApi(flags: GlobalFlags, paths: HomePaths): Promise<Api> {
@@ -92,8 +107,8 @@ async function openApi(flags: GlobalFlags, paths: HomePaths): Promise<Api> {
     return new Api(new RemoteTransport(remoteOf(process.env)!));
   }
   const { NodeTransport } = await import("./api/node.ts");
-  enterHome(paths);
-  const open = async () => (await import("./api/here.ts")).openHere(paths.root);
+  await enterHome(paths);
+  const open = async () => (await import("./api/here.ts")).openHere(paths.root, await theProgram());
   const note = (text: string) => processOutput.note(text);
   return new Api(new NodeTransport({ paths, caller: callerName, local: flags.local === true, open, note }));
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { HomelabError } from "../core/errors.ts";
 import type { HomePaths } from "../cluster/home.ts";
 import { waitUntil } from "../core/clock.ts";
-import { becomeOwnerOf, ensureSystemUser, isRoot, SYSTEM_USER, type Account } from "../host/account.ts";
+import { ensureSystemUser, isRoot, SYSTEM_USER, type Account } from "../host/account.ts";
 import { readAgent } from "../host/agent-process.ts";
 import { readDesired, writeDesired } from "../host/services.ts";
 import { enableUnit, systemdRuns } from "../host/systemd.ts";
@@ -11,7 +11,7 @@ import { installPackages } from "../host/debian.ts";
 import { ensureFolder, exists } from "../host/files.ts";
 import { installProgram, programIn, removeOldBuilds, type Program } from "../host/program.ts";
 import { run } from "../host/run.ts";
-import { bundleFolder, type Context } from "./context.ts";
+import { becomeOwner, bundleFolder, type Context } from "./context.ts";
 import { paint } from "./output.ts";
 
 /**
@@ -30,7 +30,7 @@ export async function prepareMachine(context: Context, missing: string[]): Promi
   await removeOldBuilds(paths.app, [program.build, running?.state.build ?? program.build]);
   if (account) await own(paths.app, account, program.folder);
   if (account && systemdRuns()) await startAtBoot(paths, account, program);
-  becomeOwnerOf(paths.root);
+  await becomeOwner(paths.root);
   return program;
 }
 

@@ -6,7 +6,7 @@ import { listeners } from "../../src/host/ports.ts";
 
 const DEFAULT_PORTS = [5431, 5432, 5433, 6432, 6433, 8008, 2379, 2380, 7000, 5000, 5443];
 
-/** No two default ports differ by a multiple of it: homes whose offsets do never meet. */
+/** No two default ports differ by a multiple of it: homes with offsets that are multiples never meet. */
 const STEP = 17;
 
 const RESERVED = join(tmpdir(), "homelab-test-ports");
@@ -15,7 +15,7 @@ const RESERVED = join(tmpdir(), "homelab-test-ports");
 export function freePortOffset(): number {
   const taken = new Set(listeners().map(({ port }) => port));
   for (;;) {
-    const offset = randomInt(9000 / STEP, 24000 / STEP) * STEP;
+    const offset = randomInt(530, 1411) * STEP;
     if (DEFAULT_PORTS.every((port) => !taken.has(port + offset)) && reserve(offset)) return offset;
   }
 }
