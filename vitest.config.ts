@@ -8,7 +8,6 @@ const atOnce = { ...engines, maxWorkers: 2 };
 /** What measures gaps and answers under load would measure its neighbour: one after the other, when the others are done. */
 const measured = [
   "faults-api-load",
-  "faults-etcd",
   "faults-load",
   "faults-memory",
   "faults-processes",

@@ -1,6 +1,7 @@
 import { chmod, rename } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sleep, waitUntil } from "../../src/core/clock.ts";
+import { EtcdLeases } from "../../src/engines/etcd/lease.ts";
 import { TestHome } from "../harness/home.ts";
 import { Writer } from "../harness/writer.ts";
 import { askAsSuperuser } from "../harness/clients.ts";
@@ -36,6 +37,13 @@ async function expectNoWriteFailed(what: string, postmaster: number | undefined)
   await waitUntil(wellAgain, { timeout: 60, what: "all is well again" });
   await Promise.all(writers.map((writer) => writer.isWriting()));
 }
+
+test("when up ends, Patroni has written down who the members are: failsafe mode goes by that", async () => {
+  const tls = { ca: home.paths.caCertificate, cert: `${home.paths.tls}/node.crt`, key: `${home.paths.tls}/node.key` };
+  const leases = new EtcdLeases({ tls, hosts: ["127.0.0.1"], port: home.port(2379) });
+  expect((await leases.read("/homelab/homelab/failsafe"))?.value).toContain("/patroni");
+  leases.close();
+});
 
 const timeline = async () =>
   (await askAsSuperuser(home, "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline"))[0];

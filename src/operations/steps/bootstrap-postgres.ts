@@ -2,7 +2,7 @@ import { waitUntil } from "../../core/clock.ts";
 import { HomelabError } from "../../core/errors.ts";
 import { etcdDeletePrefix } from "../../engines/etcd/client.ts";
 import { lastLogLine } from "../../engines/logs.ts";
-import { isPrimary, patroniMember } from "../../engines/patroni/client.ts";
+import { isPrimary, patchConfiguration, patroniMember } from "../../engines/patroni/client.ts";
 import { patroniKey } from "../../engines/patroni/config.ts";
 import { patroniProcess } from "../../engines/patroni/process.ts";
 import { exists, remove, writeAtomic } from "../../host/files.ts";
@@ -56,6 +56,21 @@ async function waitForPrimary({ site, signal }: StepContext<unknown>): Promise<v
 }
 
 /**
+ * Has Patroni take its next turn now, in which it writes who the members are. Until then failsafe mode has nothing to go
+ * by, and an etcd that dies takes the primary with it (measured: demoted in the first two seconds).
+ */
+async function noteMembers({ site, signal }: StepContext<unknown>): Promise<void> {
+  const secrets = await site.secrets();
+  const wake = () => patchConfiguration(site.topology, secrets, { failsafe_mode: true });
+  const isTaken = () =>
+    wake().then(
+      () => true,
+      () => false,
+    );
+  await waitUntil(isTaken, { timeout: 10, signal, what: "Patroni takes settings" });
+}
+
+/**
  * initdb through Patroni. The mark that it went through whole is written last; before that, nothing of it is trusted,
  * and nobody has been given a database yet.
  */
@@ -73,6 +88,7 @@ export const bootstrapPostgresStep: Step<unknown> = {
     } finally {
       await remove(orWhile!);
     }
+    await noteMembers(context);
     const member = await patroniMember(topology);
     const mark = {
       system_identifier: member.database_system_identifier ?? null,
