@@ -49,9 +49,9 @@ describe("the feed", () => {
     const follower = feed.follow(undefined, gone.signal);
     const next = follower.next();
     await Promise.resolve();
-    expect(feed.isFollowed).toBe(true);
+    expect(feed.followedSince).toBeDefined();
     gone.abort();
     expect(await next).toEqual({ done: true, value: undefined });
-    expect(feed.isFollowed).toBe(false);
+    expect(feed.followedSince).toBeUndefined();
   });
 });

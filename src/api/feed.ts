@@ -16,9 +16,11 @@ export class Feed {
   readonly #waiting = new Set<() => void>();
   #count = 0;
   #followers = 0;
+  #since: number | undefined;
 
-  get isFollowed(): boolean {
-    return this.#followers > 0;
+  /** Since when somebody watches, in milliseconds since 1970; undefined while nobody does. */
+  get followedSince(): number | undefined {
+    return this.#followers > 0 ? this.#since : undefined;
   }
 
   publish(event: string, data: unknown): void {
@@ -34,6 +36,7 @@ export class Feed {
    */
   async *follow(last: string | undefined, signal: AbortSignal): AsyncGenerator<Message> {
     this.#followers += 1;
+    if (this.#followers === 1) this.#since = Date.now();
     try {
       yield* this.#behind(last, signal);
     } finally {

@@ -13,13 +13,18 @@ const NEWEST = 30;
 export async function feedRuns(journal: Journal, feed: Feed, signal: AbortSignal): Promise<void> {
   let known: Map<string, string> | undefined;
   while (!signal.aborted) {
-    if (feed.isFollowed) {
+    const since = feed.followedSince;
+    if (since !== undefined) {
       const runs = (await journal.list({ limit: NEWEST }).catch(() => [])).map(operationBody);
       const now = new Map(runs.map((run) => [run.id, JSON.stringify(run)]));
-      for (const run of runs.toReversed())
-        if (known && known.get(run.id) !== now.get(run.id)) feed.publish("operation", run);
+      // One that began and ended before the first look is news all the same.
+      known ??= new Map(runs.filter((run) => endedBefore(run, since)).map((run) => [run.id, now.get(run.id)!]));
+      for (const run of runs.toReversed()) if (known.get(run.id) !== now.get(run.id)) feed.publish("operation", run);
       known = now;
     } else known = undefined;
     await sleep(LOOK_EVERY, signal).catch(() => {});
   }
 }
+
+const endedBefore = ({ finished_at: at }: ReturnType<typeof operationBody>, moment: number): boolean =>
+  at !== null && Date.parse(at) < moment;
