@@ -4,6 +4,8 @@ import type { Worker } from "./client.ts";
 export interface ChaosCase {
   /** Brings about what the operation needs, and answers its input. */
   prepare(worker: Worker, database: string): Promise<unknown>;
+  /** It takes seconds: it dies after each effect and before its line, and not also before and behind both. */
+  isCostly?: true;
   /** The clock that it runs by, in milliseconds; the real one if there is none. */
   now?: number;
 }

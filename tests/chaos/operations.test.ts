@@ -1,77 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isBracket, type AnyOperation } from "../../src/operations/operation.ts";
+import { expect, test } from "vitest";
 import { registry } from "../../src/operations/registry.ts";
-import type { CrashPoint } from "../../src/operations/walk.ts";
-import { TestHome } from "../harness/home.ts";
-import { cases, clusterOperations, type ChaosCase } from "./cases.ts";
-import { Worker } from "./client.ts";
+import { cases, clusterOperations } from "./cases.ts";
+import { groups } from "./groups.ts";
 
-const MOMENTS: CrashPoint["moment"][] = ["before-effect", "after-effect", "after-journal"];
-
-/** Every point at which a run can die: around each step's effect and its line, and inside each bracket. */
-function crashPoints(operation: AnyOperation): Omit<CrashPoint, "operation">[] {
-  const around = (step: string) => MOMENTS.map((moment) => ({ step, moment }));
-  return operation.steps.flatMap((item) =>
-    isBracket(item)
-      ? [{ step: item.name, moment: "after-effect" as const }, ...item.steps.flatMap((step) => around(step.name))]
-      : around(item.name),
-  );
-}
-
-let home: TestHome;
-let worker: Worker;
-let trial = 0;
-
-beforeAll(async () => {
-  home = await TestHome.up();
-  worker = new Worker(home);
+test("every operation of the registry has a chaos case, in one of the groups", () => {
+  const names = registry.map(({ name }) => name).sort();
+  expect([...Object.keys(cases), ...clusterOperations].sort()).toEqual(names);
+  expect([...Object.values(groups).flat(), ...clusterOperations].sort()).toEqual(names);
 });
-
-afterAll(async () => {
-  await worker?.end();
-  await home?.destroy();
-});
-
-/** Prepares, lets a process die at a point (or at none), does the same again, and answers what is there then. */
-async function trialOf(operation: AnyOperation, chaosCase: ChaosCase, point?: Omit<CrashPoint, "operation">) {
-  const database = `chaos_${++trial}x`;
-  const input = await chaosCase.prepare(worker, database);
-  const command = { do: "run" as const, operation: operation.name, input, now: chaosCase.now };
-  let outcome = "came through";
-  if (point) {
-    const victim = new Worker(home);
-    outcome = await victim.askToDie({ ...command, crash: point });
-  }
-  // Died and resumed, or not begun: the user's next key stroke is the same command again. What it cannot do twice
-  // (the agent was quicker and has finished it) it refuses.
-  if (!point || outcome === "died") await worker.ask(command).catch((error: Error) => point || Promise.reject(error));
-  const { snapshot } = await worker.ask<{ snapshot: unknown }>({ do: "snapshot", database });
-  return { outcome, snapshot };
-}
-
-test("every operation of the registry has a chaos case", () => {
-  expect([...Object.keys(cases), ...clusterOperations].sort()).toEqual(registry.map(({ name }) => name).sort());
-});
-
-describe.each(Object.entries(cases).flatMap(([name, list]) => list.map((chaosCase, i) => ({ name, i, chaosCase }))))(
-  "$name ($i)",
-  ({ name, chaosCase }) => {
-    const operation = registry.find((candidate) => candidate.name === name)!;
-    const points = crashPoints(operation);
-
-    test(`killed at each of ${points.length} points and done again, it ends as if nothing had happened`, async () => {
-      const reference = await trialOf(operation, chaosCase);
-      let died = 0;
-      for (const point of points) {
-        const { outcome, snapshot } = await trialOf(operation, chaosCase, point);
-        if (outcome === "died") died += 1;
-        expect(snapshot, `after death at ${point.step}, ${point.moment}`).toEqual(reference.snapshot);
-      }
-      console.log(
-        `chaos: ${name} ${JSON.stringify(await chaosCase.prepare(worker, "chaos_words"))}: ${points.length} points, died at ${died}, all ended the same`,
-      );
-      // A point that is never reached proves nothing.
-      expect(died).toBeGreaterThan(points.length / 3);
-    }, 600_000);
-  },
-);
