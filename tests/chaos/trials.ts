@@ -37,7 +37,7 @@ async function trialOf(operation: AnyOperation, chaosCase: ChaosCase, point?: Om
   // (the agent was quicker and has finished it) it refuses.
   if (!point || outcome === "died") await worker.ask(command).catch((error: Error) => point || Promise.reject(error));
   const { snapshot } = await worker.ask<{ snapshot: unknown }>({ do: "snapshot", database });
-  return { input: input as unknown, outcome, snapshot };
+  return { input, outcome, snapshot };
 }
 
 /** Puts some operations to the test, in a home of their own: files of tests are run beside one another. */

@@ -305,3 +305,21 @@ describe("S43", () => {
     expect(await login({ ...pooled(), database: "foreign_db", user: "stranger", password: "known" })).toBe(NOBODY);
   });
 });
+
+test("S14: guesses at the pooler find nothing, lock nobody out, and are in its log; what they guess at has 128 bits and more", async () => {
+  const log = () => readFileSync(join(home.paths.logs, "pgbouncer.log"), "utf8");
+  const before = log().length;
+  const guess = (i: number) => login({ ...pooled(), user: shop.user, password: `guess-${i}` });
+  const guesses = Array.from({ length: 200 }, (_, i) => i);
+  const refusals: string[] = [];
+  // PgBouncer counts no tries; it is asked forty at a time, with the owner in between.
+  for (let i = 0; i < guesses.length; i += 40) {
+    refusals.push(...(await Promise.all(guesses.slice(i, i + 40).map(guess))));
+    expect(await ask(shop.pooled_url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  }
+  expect(new Set(refusals)).toEqual(new Set(["08P01"]));
+  expect(log().slice(before)).toMatch(/shop_app.*(SASL authentication failed|password authentication failed)/);
+  // The alphabet that it is drawn from has 56 characters (core/password.ts).
+  expect(shop.password).toMatch(/^[A-Za-z2-9]{32}$/);
+  expect(shop.password.length * Math.log2(56)).toBeGreaterThan(128);
+});
