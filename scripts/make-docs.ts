@@ -127,7 +127,7 @@ const optionTable = (options: readonly Option[]): string[] =>
   );
 
 /** What the routes are described by; none of them is ever called. */
-const services = { site: { topology: {} }, settings: { hub: { base_path: "" } } } as unknown as Services;
+const services = { topology: {}, site: { topology: {} }, settings: { hub: { base_path: "" } } } as unknown as Services;
 
 function apiPage(): string {
   const byTag = Map.groupBy(allRoutes(services), ({ endpoint }) => endpoint.tag);

@@ -129,6 +129,7 @@ export class Supervisor {
   }
 
   async #mayStart(spec: ProcessSpec): Promise<boolean> {
+    if (spec.unless && (await exists(spec.unless))) return false;
     const released = !spec.onlyIf || (await exists(spec.onlyIf));
     if (!released && !(spec.orWhile && (await isNotedAlive(spec.orWhile)))) return false;
     return spec.after.every((name) => this.#watched.get(name)?.ready ?? true);

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { FastifyRequest } from "fastify";
 import type { Actor } from "../accounts/roles.ts";
 import type { Json } from "../core/json.ts";
@@ -42,6 +43,7 @@ export interface Message {
 /** An answer that is no JSON. */
 export type Other =
   | { status: number; text: string; type: string; headers?: Record<string, string | string[]> }
+  | { status: number; stream: Readable; type: string; headers?: Record<string, string> }
   | { events: AsyncIterable<Message> };
 
 type Result<E extends Endpoint> = E extends { produces: string } ? Other : Answer<E>;

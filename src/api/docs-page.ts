@@ -3,7 +3,7 @@ type Operation = {
   description?: string;
   tags: string[];
   parameters: { name: string; in: string; required: boolean }[];
-  requestBody?: { content: { "application/json": { schema: unknown } } };
+  requestBody?: { content: Record<string, { schema: unknown }> };
   responses: Record<string, unknown>;
 };
 
@@ -47,10 +47,10 @@ function item({ path, method, operation }: { path: string; method: string; opera
   const rows = parameters.map(
     (p) => `<li><code>${text(p.name)}</code> in ${p.in}${p.required ? ", required" : ""}</li>`,
   );
-  const body = requestBody?.content["application/json"].schema;
+  const [kind, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];
   return `<details><summary><code><span class="method">${method.toUpperCase()}</span> ${text(path)}</code><br>${text(summary)}</summary>
 <p>${text(description ?? "Open to everybody.")}</p>
 ${rows.length > 0 ? `<ul>${rows.join("")}</ul>` : ""}
-${body ? `<pre>${text(JSON.stringify(body, null, 2))}</pre>` : ""}
+${content ? `<p><code>${text(kind!)}</code></p><pre>${text(JSON.stringify(content.schema, null, 2))}</pre>` : ""}
 <p>Answers: ${Object.keys(responses).map(text).join(", ")}</p></details>`;
 }

@@ -11,6 +11,8 @@ export interface Endpoint {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
+  /** Instead of a JSON body: bytes that the handler reads as they come, as many as there is room for. */
+  takes?: typeof BYTES;
   /** What it answers, by status; null for an answer without JSON. Problems come on top. */
   answers: Record<number, z.ZodType | null>;
   /** What an answer without JSON is. */
@@ -24,6 +26,9 @@ export interface Endpoint {
   /** What serves it writes the audit log itself, with what was there before and after. */
   auditsItself?: true;
 }
+
+/** The media type of what is no text. */
+export const BYTES = "application/octet-stream";
 
 /** Routes by method and path: `GET /api/databases/{name}`. */
 export type Contract = Record<`${"GET" | "POST" | "PATCH" | "DELETE"} /${string}`, Endpoint>;

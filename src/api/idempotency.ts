@@ -74,7 +74,7 @@ export class Idempotency {
     if (kept?.answer) return kept.answer;
     const keep = async (answer: Sent | null) => this.#store?.keep(id, { fingerprint, answer }).catch(() => {});
     const answer = await work({ isBegun: kept !== undefined, begin: () => keep(null) });
-    if ("status" in answer && !("text" in answer)) await keep(answer);
+    if ("status" in answer && !("text" in answer) && !("stream" in answer)) await keep(answer);
     return answer;
   }
 

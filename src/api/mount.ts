@@ -16,6 +16,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** The route's path as the document has it. */
     path?: string;
+    /** The route reads its body as it comes. */
+    takesBytes?: boolean;
   }
 }
 
@@ -25,7 +27,7 @@ export function mount(app: FastifyInstance, routes: Mounted[], services: Service
     app.route({
       method: route.method,
       url: routerPath(route.path),
-      config: { path: route.path },
+      config: { path: route.path, takesBytes: route.endpoint.takes !== undefined },
       handler: async (request, reply) => {
         await serve(route, request, reply, services, options);
         return reply;
@@ -48,7 +50,7 @@ async function serve(
     checkScope(route.endpoint, request.actor);
     checkProof(route.endpoint, request.actor, services.site.clock.now());
     const call = makeCall(route.endpoint, request, reply, notes);
-    if (mustForward(route, services)) return await passOn(request, reply, options);
+    if (mustForward(route, services)) return await passOn(route.endpoint, request, reply, options, services);
     const dryRun = planned(route.endpoint, call);
     if (dryRun) return await send(reply, call.actor, dryRun, services);
     const result = await services.idempotency.once(call, route, (attempt) => {
@@ -118,7 +120,21 @@ function planned({ change, summary }: Endpoint, { query }: Call<Endpoint>): Sent
 const mustForward = ({ method, endpoint }: Mounted, { leadership }: Services): boolean =>
   isUnsafe(method) && !endpoint.anywhere && !leadership.isLeader;
 
-async function passOn(request: FastifyRequest, reply: FastifyReply, { forward }: AppOptions): Promise<void> {
+async function passOn(
+  { takes }: Endpoint,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { forward }: AppOptions,
+  { leadership }: Services,
+): Promise<void> {
+  if (takes)
+    throw new HomelabError(
+      "no_leader",
+      `an upload goes to the hub that leads: ${leadership.leader()?.name ?? "none at the moment"}`,
+      {
+        hint: "Send it there: it is kept on that machine until it is worked on.",
+      },
+    );
   if (!forward)
     throw new HomelabError("no_leader", "no hub leads at the moment", {
       hint: "Try again in a few seconds.",
@@ -145,6 +161,7 @@ async function send(
   if (typeof location === "string" && location.startsWith("/api/"))
     reply.header("location", settings.hub.base_path + location);
   reply.status(result.status);
+  if ("stream" in result) return void reply.type(result.type).send(result.stream);
   if ("text" in result) void reply.type(result.type).send(result.text);
   else if (result.body === undefined) void reply.send();
   else void reply.send(result.body);

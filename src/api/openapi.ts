@@ -35,7 +35,7 @@ export function makeDocument(routes: Mounted[], { version, basePath }: DocumentF
 }
 
 function describe({ method, path, endpoint }: Mounted, schemas: Record<string, JsonObject>): JsonObject {
-  const { summary, tag, scope, body, proven } = endpoint;
+  const { summary, tag, scope, body, proven, takes } = endpoint;
   const also = proven ? " From a browser, the password must have been given within 15 minutes." : "";
   return {
     operationId: operationId(method, path, tag),
@@ -53,6 +53,7 @@ function describe({ method, path, endpoint }: Mounted, schemas: Record<string, J
           },
         }
       : {}),
+    ...(takes ? { requestBody: { required: true, content: { [takes]: {} } } } : {}),
     responses: responsesOf(endpoint, schemas),
   };
 }

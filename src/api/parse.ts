@@ -1,8 +1,9 @@
+import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { z } from "zod";
 import { HomelabError } from "../core/errors.ts";
 import { printable } from "../core/text.ts";
-import type { Endpoint, Input } from "./endpoint.ts";
+import { BYTES, type Endpoint, type Input } from "./endpoint.ts";
 
 /** No input of ours nests deeper than this. */
 const DEEPEST = 32;
@@ -30,7 +31,7 @@ export function parseInput(endpoint: Endpoint, request: FastifyRequest): Input<E
   const input = {
     params: read("params", request.params),
     query: read("query", request.query),
-    body: read("body", request.body),
+    body: endpoint.takes ? expectBytes(request.body, errors) : read("body", request.body),
   };
   if (errors.length === 0) return input as Input<Endpoint>;
   const told = errors.slice(0, TOLD);
@@ -38,6 +39,11 @@ export function parseInput(endpoint: Endpoint, request: FastifyRequest): Input<E
   throw new HomelabError("input_invalid", errors.length > TOLD ? `${sentences}; and more` : sentences, {
     errors: told,
   });
+}
+
+/** The handler reads them from the request. */
+function expectBytes(body: unknown, errors: Fault[]): undefined {
+  if (!(body instanceof Readable)) errors.push({ field: "", message: `expected the bytes themselves, as ${BYTES}` });
 }
 
 /** What came where the route takes nothing. */
@@ -66,6 +72,12 @@ function fieldErrors(issue: z.core.$ZodIssue): Fault[] {
 export function readJsonOnly(app: FastifyInstance): void {
   const standard = app.getDefaultJsonParser("error", "error");
   app.removeAllContentTypeParsers();
+  // Read by the handler, once it is known who sends it and whether he may.
+  app.addContentTypeParser(BYTES, (request, body, done) => {
+    if (request.is404) return done(null, undefined);
+    if (request.routeOptions.config.takesBytes) return done(null, body);
+    done(new HomelabError("media_type_unsupported", `${BYTES} is not taken here`), undefined);
+  });
   app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
     const text = String(body);
     if (text.trim() === "") return done(null, undefined);

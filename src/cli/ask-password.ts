@@ -26,7 +26,7 @@ async function fromInput(what: string): Promise<string> {
 }
 
 /** What is typed is edited as usual and shown nowhere. */
-async function promptSilently(question: string): Promise<string> {
+export async function promptSilently(question: string): Promise<string> {
   process.stderr.write(question);
   const nowhere = new Writable({ write: (_chunk, _encoding, written) => written() });
   const prompt = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 });

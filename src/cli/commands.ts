@@ -2,13 +2,17 @@ import type { Command } from "commander";
 import { addAccounts } from "./account-commands.ts";
 import { action, count, onNode } from "./action.ts";
 import { addDatabases } from "./database-commands.ts";
+import { addStorage } from "./storage-commands.ts";
+import { addPlatform } from "./platform-commands.ts";
 
 /** The command tree: noun, then verb. */
 export function addCommands(program: Command): void {
   addMachine(program);
   addDatabases(program);
+  addStorage(program);
   addOperations(program);
   addAccounts(program);
+  addPlatform(program);
   addOthers(program);
 }
 
@@ -22,6 +26,11 @@ function addMachine(program: Command): void {
       count("--port-offset"),
     )
     .option("--listen <where>", "private, loopback, or addresses separated by commas; kept in homelab.yaml")
+    .option("--recover <kit>", "bring a lost installation back, from its recovery kit and its repository")
+    .option("--passphrase-file <file>", "where the kit's passphrase stands, - for standard input; else it is asked for")
+    .option("--to <time>", "with --recover: back to that second instead of the last one")
+    .option("--repository-path <dir>", "with --recover: where the repository's disk is mounted now")
+    .option("--force", "with --recover: although the repository was written to a moment ago")
     .action(onNode(async () => (await import("./commands/up.ts")).up));
   program
     .command("down")
@@ -33,7 +42,9 @@ function addMachine(program: Command): void {
     .action(action(async () => (await import("./commands/restart.ts")).restart));
   program
     .command("logs <service>")
-    .description("a service's log: agent, hub, etcd, patroni, postgres, haproxy, pgbouncer, pgbouncer-ro")
+    .description(
+      "a service's log: agent, hub, etcd, patroni, postgres, haproxy, pgbouncer, pgbouncer-ro, pgbackrest, archiving",
+    )
     .option("-f, --follow", "go on as it grows")
     .option("--since <duration>", "only the last 30min, 1h, 2d")
     .option("--level <level>", "only lines from this level up: warn, error")

@@ -1,5 +1,7 @@
 import type { Command } from "commander";
 import { action, collect, count, onNode } from "./action.ts";
+import { addDumps } from "./dump-commands.ts";
+import { addRestores } from "./restore-commands.ts";
 
 /** What is done with databases. */
 export function addDatabases(program: Command): void {
@@ -46,6 +48,10 @@ export function addDatabases(program: Command): void {
   db.command("purge <deleted>")
     .description("drop a deleted database for good, once its time is up")
     .action(action(async () => (await loadChange()).purge));
+  addBackups(db);
+  addWatch(db);
+  addRestores(db);
+  addDumps(db);
   db.command("migrate")
     .description("the revision of the platform's own database")
     .option("--status", "how far it is, and what is pending")
@@ -56,4 +62,45 @@ export function addDatabases(program: Command): void {
     .option("--replica", "on a replica")
     .option("--as <role>", "as this role instead of the superuser")
     .action(onNode(async () => (await import("./commands/db-shell.ts")).shell));
+}
+
+/** What backs up, and proves it. */
+function addBackups(db: Command): void {
+  const loadBackup = async () => import("./commands/db-backup.ts");
+  db.command("backup [type]")
+    .description("back the whole cluster up: full, diff or incr (the default)")
+    .option("--db <name>", "dump this one database into the repository's folder instead")
+    .option("--note <text>", "kept beside the backup")
+    .option("--repository <name>", "only into this one")
+    .action(action(async () => (await loadBackup()).backup));
+  db.command("verify [backup]")
+    .description("prove a backup: restore it beside the cluster, replay, check and read everything")
+    .option("--latest", "the newest good one (the default)")
+    .option("--to <moment>", "replay to this second; one at random by default")
+    .action(action(async () => (await import("./commands/db-verify.ts")).verify));
+  db.command("list-backups")
+    .description("every backup, read from the repositories themselves")
+    .option("--db <name>", "the dumps of this one database instead")
+    .action(action(async () => (await loadBackup()).list));
+}
+
+/** What watches over the backups. */
+function addWatch(db: Command): void {
+  const loadTimetable = async () => import("./commands/db-timetable.ts");
+  db.command("status")
+    .description("what can be had back, when that was proven, and how the cluster is; the exit code tells")
+    .action(action(async () => (await import("./commands/db-status.ts")).status));
+  db.command("check")
+    .description("read the repositories whole: every file against its checksum, and no WAL missing")
+    .action(action(async () => (await loadTimetable()).check));
+  const schedule = db.command("schedule").description("when backups, checks and proofs are made");
+  schedule
+    .command("show")
+    .description("the timetable: what comes next, and when it was last")
+    .action(action(async () => (await loadTimetable()).schedule));
+  const retention = db.command("retention").description("which backups are kept");
+  retention
+    .command("preview")
+    .description("what the next backups will remove, and what stays, and why")
+    .action(action(async () => (await loadTimetable()).retention));
 }

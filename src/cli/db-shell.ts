@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { conninfo, pgpassLine } from "../engines/postgres/dump.ts";
+import { pgpassLine } from "../engines/pgpass.ts";
+import { conninfo } from "../engines/postgres/dump.ts";
 import { pinnedOptions } from "../engines/postgres/pinned.ts";
 import { remove, writeAtomic } from "../host/files.ts";
 import { cleanEnvironment, runAny } from "../host/run.ts";

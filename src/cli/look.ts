@@ -8,10 +8,17 @@ import type { Context } from "./context.ts";
 const PATIENCE = 15_000;
 
 /** A report on the whole as it is now: asked again while the hub has only an older one, or none yet. */
-export async function lookAt<K extends "GET /api/cluster" | "GET /api/health">(
-  context: Context,
-  route: K,
-): Promise<Body<K>> {
+export async function lookAt<
+  K extends
+    | "GET /api/cluster"
+    | "GET /api/health"
+    | "GET /api/database-status"
+    | "GET /api/backups"
+    | "GET /api/backups/retention"
+    | "GET /api/backups/timetable"
+    | "GET /api/recovery-window"
+    | "GET /api/storage",
+>(context: Context, route: K): Promise<Body<K>> {
   const api = await context.api();
   const end = Date.now() + PATIENCE;
   for (;;) {

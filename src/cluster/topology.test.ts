@@ -134,6 +134,7 @@ test("the folders of a home are closed to others, but for the way to the CA's ce
     caCertificate: _,
     settings: _settings,
     secrets: _secrets,
+    storage: _storage,
     app: _app,
     root: _root,
     ...inside

@@ -1,7 +1,14 @@
 import type { Settings } from "../config/settings.ts";
 import { homePaths, type HomePaths } from "./home.ts";
+import { archiveParameters } from "./archive.ts";
 import { postgresParameters, type MachineSize, type Parameters } from "./sizing.ts";
-import { poolerCapabilities, type EngineVersions, type PoolerCapabilities } from "./versions.ts";
+import {
+  poolerCapabilities,
+  repositoryCapabilities,
+  type EngineVersions,
+  type PoolerCapabilities,
+  type RepositoryCapabilities,
+} from "./versions.ts";
 
 type PortName = keyof Settings["network"]["ports"];
 export type Ports = Record<PortName, number>;
@@ -20,7 +27,7 @@ export interface MachineFacts extends MachineSize {
   addresses: string[];
   versions: EngineVersions;
   /** Where the engines' programs are. */
-  programs: { etcd: string; patroni: string; pgbouncer: string; haproxy: string; postgresBin: string };
+  programs: Record<"etcd" | "patroni" | "pgbouncer" | "haproxy" | "pgbackrest" | "postgresBin", string>;
 }
 
 /** Who runs what where, on which port, and who talks to whom: everything that two engines share is worked out here. */
@@ -38,6 +45,7 @@ export interface Topology {
   programs: MachineFacts["programs"];
   parameters: Parameters;
   pooler: PoolerCapabilities;
+  repository: RepositoryCapabilities;
   /** Names and addresses that the certificates must hold. */
   certificateNames: { dns: string[]; ip: string[] };
 }
@@ -58,9 +66,10 @@ export const isLoopback = (address: string): boolean => address === "::1" || /^1
 export function oneNodeTopology(root: string, settings: Settings, machine: MachineFacts): Topology {
   const node = { name: nodeName(machine.hostname), address: "127.0.0.1" };
   const listen = listenAddresses(settings, machine.addresses);
+  const paths = homePaths(root);
   return {
     scope: settings.name,
-    paths: homePaths(root),
+    paths,
     settings,
     node,
     nodes: [node],
@@ -68,7 +77,11 @@ export function oneNodeTopology(root: string, settings: Settings, machine: Machi
     ports: offsetPorts(settings),
     versions: machine.versions,
     programs: machine.programs,
-    parameters: postgresParameters(machine, settings),
+    parameters: {
+      ...postgresParameters(machine, settings),
+      ...archiveParameters(machine.programs.pgbackrest, paths, settings),
+    },
+    repository: repositoryCapabilities(machine.versions.pgbackrest),
     pooler: poolerCapabilities(machine.versions.pgbouncer),
     certificateNames: certificateNames(settings, machine, listen),
   };

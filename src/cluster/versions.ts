@@ -35,6 +35,9 @@ export interface VersionRisk {
   source: string;
 }
 
+/** pg_restore runs code from a crafted archive. */
+const CRAFTED_ARCHIVE = "CVE-2026-116314";
+
 /** Versions that are known to lack or to endanger something: the measured cases and the published fixes. */
 export const versionRisks: readonly VersionRisk[] = [
   {
@@ -84,7 +87,7 @@ export const versionRisks: readonly VersionRisk[] = [
     below: below as string,
     effect: "warn" as const,
     says: "pg_restore runs code from a crafted archive: restore only dumps that you made yourself",
-    source: "CVE-2026-116314",
+    source: CRAFTED_ARCHIVE,
   })),
   {
     engine: "postgresql",
@@ -112,6 +115,27 @@ export function risksOf(versions: Partial<EngineVersions>, dataNodes: number): V
   });
 }
 
+/** The first release of each major whose psql knows `\restrict`, which turns its own commands off (CVE-2025-8714). */
+const RESTRICTED_PSQL: Version[] = [
+  [13, 22],
+  [14, 19],
+  [15, 14],
+  [16, 10],
+  [17, 6],
+];
+
+/** Whether psql can be kept from obeying the commands in a file: one of them starts programs. */
+export const canRestrictPsql = (version: Version): boolean =>
+  (version[0] ?? 0) >= 18 ||
+  RESTRICTED_PSQL.some((first) => first[0] === version[0] && compareVersions(version, first) >= 0);
+
+/** Why a dump of somebody else must not be read by these programs; undefined where it may (faults 0.2). */
+export const foreignDumpRisk = (version: Version): VersionRisk | undefined =>
+  versionRisks.find(
+    ({ source, major, below }) =>
+      source === CRAFTED_ARCHIVE && major === version[0] && compareVersions(version, parseVersion(below)) < 0,
+  );
+
 /** What PgBouncer can do, by version. */
 export interface PoolerCapabilities {
   /** 1.19: the lookup of passwords runs in one database, not in each. */
@@ -124,5 +148,20 @@ export function poolerCapabilities(pgbouncer: Version): PoolerCapabilities {
   return {
     authDbname: compareVersions(pgbouncer, [1, 19]) >= 0,
     preparedStatements: compareVersions(pgbouncer, [1, 21]) >= 0,
+  };
+}
+
+/** What pgBackRest can do, by version. */
+export interface RepositoryCapabilities {
+  /** 2.46: small changes of a large file cost little (before, its help says "do not use in production"). */
+  block: boolean;
+  /** 2.39: small files are stored together; 1,000 databases have 300,000 of them. */
+  bundle: boolean;
+}
+
+export function repositoryCapabilities(pgbackrest: Version): RepositoryCapabilities {
+  return {
+    block: compareVersions(pgbackrest, [2, 46]) >= 0,
+    bundle: compareVersions(pgbackrest, [2, 39]) >= 0,
   };
 }

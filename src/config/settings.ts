@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Cron } from "croner";
 import { parseDuration } from "../core/units.ts";
 import { sso } from "./sso.ts";
 
@@ -10,6 +11,22 @@ const duration = (value: string, help: string) =>
     .refine((text) => parseDuration(text) !== undefined, "expected a duration such as 500ms, 30s, 5min, 1h, 7d")
     .default(value)
     .describe(help);
+
+/** Five fields as in crontab(5), in local time. Checked by what will read them. */
+const schedule = (value: string, help: string) =>
+  z
+    .string()
+    .refine((text) => text === "off" || isCron(text), "expected five fields as in crontab(5), or off")
+    .default(value)
+    .describe(help);
+
+function isCron(text: string): boolean {
+  try {
+    return new Cron(text, { mode: "5-part" }).nextRun() !== null;
+  } catch {
+    return false;
+  }
+}
 
 /** One line, no quote, no backslash: such a value cannot end the line of any engine's file that it is written to. */
 const plainValue = z.union([
@@ -72,10 +89,30 @@ const database = z.strictObject({
   idle_in_transaction_session_timeout: duration("2min", "idle_in_transaction_session_timeout of an app's role"),
   undelete_within: duration("7d", "How long a deleted database can be brought back"),
   rotation_overlap: duration("24h", "How long the old password works after a rotation"),
+  backup_schedule_full: schedule("0 2 * * *", "When a full backup is made"),
+  backup_schedule_incr: schedule("0 */1 * * *", "When an incremental backup is made"),
+  backup_schedule_diff: schedule("0 12 * * 0", "When a differential backup is made"),
+  backup_retention_full: z.int().min(1).max(1000).default(7).describe("Full backups that are kept"),
+  backup_retention_diff: z.int().min(1).max(1000).default(4).describe("Differential backups that are kept"),
+  backup_retention_archive: z
+    .int()
+    .min(1)
+    .max(3650)
+    .default(7)
+    .describe("Days whose WAL is kept: any second of them can be had back, as far as full backups reach"),
+  dump_schedule: schedule(
+    "off",
+    "When each database is dumped by itself into the repository's folder, beside the backups",
+  ),
+  dump_retention: z.int().min(1).max(1000).default(7).describe("Dumps that are kept of each database"),
+  backup_process_max: z.int().min(1).max(64).default(4).describe("Processes that compress and copy at once"),
 });
 
 /** Where PostgreSQL keeps its files and who may log in is not the user's to set: everything else stands on that. */
 const SETTLED_PARAMETERS = [
+  "archive_command",
+  "archive_library",
+  "archive_mode",
   "config_file",
   "data_directory",
   "external_pid_file",
@@ -128,6 +165,22 @@ const hub = z.strictObject({
   session_lifetime: duration("30d", "A web session ends after so long in any case"),
 });
 
+const backup = z.strictObject({
+  path: z
+    .string()
+    .regex(/^(\/[^\s'"\\;#]+)?$/, "expected an absolute path without spaces and quotes")
+    .default("")
+    .describe(
+      "The folder of the first repository, chosen when the home is made; empty for backups/ under the home. Another disk is better. Later: homelab storage add disk, homelab storage remove",
+    ),
+  encrypt: z.boolean().default(true).describe("Repositories that are made from now on are encrypted (aes-256-cbc)"),
+  compression: z.enum(["lz4", "zst", "gz", "none"]).default("lz4").describe("How backups and WAL are compressed"),
+  archive_timeout: duration("60s", "WAL is archived after so long at the latest: what a lost disk may cost"),
+  schedule_proof: schedule("30 3 * * 0", "When the newest backup is restored for a proof, after the full one"),
+  schedule_check: schedule("0 4 * * *", "When the repositories are read whole, and compared with their checksums"),
+  keep_replaced: duration("72h", "How long what a restore replaced is kept"),
+});
+
 const logs = z.strictObject({
   max_size_mb: z.int().min(1).max(10000).default(20).describe("A log of this many MB is rotated"),
   keep: z.int().min(1).max(100).default(5).describe("Rotated logs that are kept of each"),
@@ -148,6 +201,7 @@ export const settingsSchema = z
     pgbouncer: z.strictObject({ extra: extra("PgBouncer's own settings by their names") }).prefault({}),
     patroni: patroni.prefault({}).describe("Patroni's timing"),
     hub: hub.prefault({}).describe("The hub: the API"),
+    backup: backup.prefault({}).describe("Backups; their timetable and retention are under database"),
     logs: logs.prefault({}).describe("Rotation of the logs"),
     sso: sso.optional().describe("Single sign-on; without it there are local accounts only"),
   })

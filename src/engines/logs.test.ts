@@ -52,3 +52,17 @@ test("PostgreSQL's JSON is read as one sentence, and everything else as it is", 
   expect(readableLine('{"level":"warn","ts":"now"}')).toBe('{"level":"warn","ts":"now"}');
   expect(readableLine('{"timestamp":"half')).toBe('{"timestamp":"half');
 });
+
+test("pgBackRest's log is that of its last command, and archiving has one of its own", async () => {
+  for (const [name, age] of [
+    ["attic-backup.log", 50],
+    ["attic-expire.log", 40],
+    ["attic-verify.log", 90],
+    ["attic-archive-push-async.log", 10],
+  ] as const) {
+    await writeFile(join(paths.logs, name), name);
+    await utimes(join(paths.logs, name), Date.now() / 1000 - age, Date.now() / 1000 - age);
+  }
+  expect(await currentLog(paths, "pgbackrest")).toBe(join(paths.logs, "attic-backup.log"));
+  expect(await currentLog(paths, "archiving")).toBe(join(paths.logs, "attic-archive-push-async.log"));
+});

@@ -3,15 +3,27 @@ import { join } from "node:path";
 import type { HomePaths } from "../cluster/home.ts";
 import { printable } from "../core/text.ts";
 
-/** The log that a service writes now. PostgreSQL's own collector writes one file of JSON for each day of the week. */
+/**
+ * Logs that come as several files. PostgreSQL's own collector writes one file of JSON for each day of the week; pgBackRest
+ * one for each of its commands. Archiving is a matter of its own, and expiring follows each backup: both would always be
+ * the newest.
+ */
+const SEVERAL: Record<string, { files: RegExp; none: string }> = {
+  postgres: { files: /^postgres-.*\.json$/, none: "postgres.json" },
+  pgbackrest: { files: /-(backup|restore|verify|check|annotate|stanza-\w+)\.log$/, none: "pgbackrest.log" },
+  archiving: { files: /-archive-(push|get)-async\.log$/, none: "archiving.log" },
+};
+
+/** The log that a service writes now. */
 export async function currentLog(paths: HomePaths, service: string): Promise<string> {
-  if (service !== "postgres") return join(paths.logs, `${service}.log`);
-  const names = (await readdir(paths.logs)).filter((name) => /^postgres-.*\.json$/.test(name));
+  const several = SEVERAL[service];
+  if (!several) return join(paths.logs, `${service}.log`);
+  const names = (await readdir(paths.logs)).filter((name) => several.files.test(name));
   const dated = await Promise.all(
     names.map(async (name) => ({ name, at: (await stat(join(paths.logs, name))).mtimeMs })),
   );
   const newest = dated.sort((a, b) => b.at - a.at)[0];
-  return join(paths.logs, newest?.name ?? "postgres.json");
+  return join(paths.logs, newest?.name ?? several.none);
 }
 
 /** The last `bytes` of a log as text; empty when there is none. */

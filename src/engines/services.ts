@@ -1,3 +1,4 @@
+import type { Storage } from "../config/storage.ts";
 import type { Secrets } from "../config/secrets.ts";
 import type { Topology } from "../cluster/topology.ts";
 import type { ProcessSpec } from "../host/processes.ts";
@@ -8,6 +9,7 @@ import { renderHaproxy } from "./haproxy/config.ts";
 import { haproxyProcess } from "./haproxy/process.ts";
 import { renderPatroni } from "./patroni/config.ts";
 import { patroniProcess } from "./patroni/process.ts";
+import { renderPgbackrest } from "./pgbackrest/config.ts";
 import { renderPgbouncer } from "./pgbouncer/config.ts";
 import { pgbouncerProcess } from "./pgbouncer/process.ts";
 
@@ -23,11 +25,12 @@ export function nodeProcesses(topology: Topology): ProcessSpec[] {
 }
 
 /** Every file that the engines of this node read. */
-export function nodeFiles(topology: Topology, secrets: Secrets): RenderedFile[] {
+export function nodeFiles(topology: Topology, secrets: Secrets, storage: Storage): RenderedFile[] {
   return [
     renderEtcd(topology),
     renderPatroni(topology, secrets),
     renderHaproxy(topology),
     ...renderPgbouncer(topology, secrets),
+    ...renderPgbackrest(topology, storage, secrets),
   ];
 }

@@ -58,7 +58,8 @@ async function writeNew(path: string, content: string, mode: number): Promise<vo
 /** The one part that can take long. */
 const sync = promisify(fsync);
 
-async function syncFolder(path: string): Promise<void> {
+/** Forces to disk which names are in a folder: a rename is there after a power cut only then. */
+export async function syncFolder(path: string): Promise<void> {
   const folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await sync(folder);

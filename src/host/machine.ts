@@ -95,6 +95,7 @@ export async function machineFacts(major: number): Promise<MachineFacts> {
       patroni: "/usr/bin/patroni",
       pgbouncer: "/usr/sbin/pgbouncer",
       haproxy: "/usr/sbin/haproxy",
+      pgbackrest: "/usr/bin/pgbackrest",
       postgresBin: `/usr/lib/postgresql/${major}/bin`,
     },
   };

@@ -23,6 +23,8 @@ export interface ProcessSpec {
   onlyIf?: string;
   /** unless the process that this pid file names lives: an operation that watches over its first start. */
   orWhile?: string;
+  /** Nor while this file exists, whatever else holds. */
+  unless?: string;
   /** A process that it may leave behind when it is killed; its pid is the first line of this file. */
   leaves?: { pidFile: string; stop: { signal: NodeJS.Signals; grace: number } };
 }

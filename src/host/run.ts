@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { openSync, closeSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
 import { HomelabError } from "../core/errors.ts";
 
 /** A program and its words: never a shell string. Secrets do not belong here: other users can read arguments. */
@@ -72,10 +73,91 @@ export async function runAny(command: Command): Promise<CommandResult> {
 export async function run(command: Command): Promise<CommandResult> {
   const result = await runAny(command);
   if (result.exitCode === 0) return result;
-  throw new HomelabError(
-    "process_failed",
-    `${command.argv[0]} ${howItEnded(result)}${lastLines(result.stderr || result.stdout)}`,
-  );
+  throw new HomelabError("process_failed", failureOf(command, result));
+}
+
+/**
+ * Runs two programs at once, the output of the first being the input of the second, and answers how both ended. When one
+ * of them ends early, so does the other.
+ * @param onBytes called with the bytes that have gone from one to the other so far
+ */
+export async function runPiped(
+  from: Command,
+  to: Command,
+  onBytes?: (bytes: number) => void,
+): Promise<[CommandResult, CommandResult]> {
+  const started = performance.now();
+  const start = (command: Command, input: "ignore" | "pipe") =>
+    spawn(command.argv[0], command.argv.slice(1), {
+      cwd: command.cwd ?? "/",
+      env: command.env ?? cleanEnvironment(),
+      detached: true,
+      stdio: [input, "pipe", "pipe"],
+    });
+  const [first, second] = [start(from, "ignore"), start(to, "pipe")];
+  let bytes = 0;
+  first.stdout!.on("data", (chunk: Buffer) => onBytes?.((bytes += chunk.length)));
+  second.stdin!.on("error", () => {});
+  first.stdout!.pipe(second.stdin!);
+  // Nobody reads any more what the first one writes.
+  second.once("exit", () => killGroup(first, false));
+  const finish = async (child: ChildProcess, command: Command) => {
+    const guard = watch(child, command);
+    try {
+      const how = await ended(child, command);
+      return { ...how, seconds: (performance.now() - started) / 1000, timedOut: guard.timedOut() };
+    } finally {
+      guard.clear();
+    }
+  };
+  const texts = [collectErrors(first), collect(second, to.onErrorLine)] as const;
+  const ends = await Promise.all([finish(first, from), finish(second, to)]);
+  return [
+    { ...ends[0], ...texts[0] },
+    { ...ends[1], ...texts[1] },
+  ];
+}
+
+/** The errors of a program whose output goes elsewhere. */
+function collectErrors(child: ChildProcess): { stdout: string; stderr: string } {
+  const texts = { stdout: "", stderr: "" };
+  child.stderr
+    ?.setEncoding("utf8")
+    .on("data", (chunk: string) => (texts.stderr = (texts.stderr + chunk).slice(-65536)));
+  return texts;
+}
+
+/** The sentence on a program that failed, with the last lines that it wrote. */
+export const failureOf = ({ argv }: Command, result: CommandResult): string =>
+  `${argv[0]} ${howItEnded(result)}${lastLines(result.stderr || result.stdout)}`;
+
+/** A program whose input and output are streams of ours. @see pipe */
+export interface Piped {
+  stdin: Writable;
+  stdout: Readable;
+  /** How it ended. Never rejects: one that could not be started says so in `stderr`. */
+  ended: Promise<Pick<CommandResult, "exitCode" | "signal" | "stderr">>;
+}
+
+/** Starts a program between two streams. It is ended with everything that it started once the signal aborts. */
+export function pipe(command: Pick<Command, "argv" | "env" | "cwd" | "signal">): Piped {
+  const child = spawn(command.argv[0], command.argv.slice(1), {
+    cwd: command.cwd ?? "/",
+    env: command.env ?? cleanEnvironment(),
+    detached: true,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  // Whoever ends first breaks the pipe: how the program ended tells why.
+  child.stdin.on("error", () => {});
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr = (stderr + chunk).slice(-65536)));
+  const guard = watch(child, command);
+  const end = new Promise<Awaited<Piped["ended"]>>((resolve) => {
+    child.once("error", (cause) => resolve({ exitCode: null, signal: null, stderr: cause.message }));
+    child.once("close", (exitCode, signal) => resolve({ exitCode, signal, stderr }));
+  });
+  void end.then(() => guard.clear());
+  return { stdin: child.stdin, stdout: child.stdout, ended: end };
 }
 
 function howItEnded(result: CommandResult): string {

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { RunBench, testOperation, World } from "../../tests/harness/runs.ts";
 import { homePaths } from "../cluster/home.ts";
@@ -21,16 +23,19 @@ afterEach(() => bench.destroy());
 const tell = (name: string, says: string, level: string) => void told.push(`${level} ${name}: ${says}`);
 
 /** The chores of a hub with this operation, by their names. */
-function chores(operation: AnyOperation, isLeader: boolean) {
+function chores(operation: AnyOperation, isLeader: boolean, topology = { paths: homePaths(bench.folder) }) {
   const { runner, journal } = bench.process([operation]);
   const counted = (name: string, count: number) => async () => (calls.push(name), count);
   const parts: HubChores = {
-    site: { topology: { paths: homePaths(bench.folder) } } as unknown as Site,
+    site: { topology } as unknown as Site,
     leadership: { isLeader },
-    journal: { interrupted: () => journal.interrupted(), sync: counted("sync", 2) },
+    journal: { interrupted: () => journal.interrupted(), get: (id) => journal.get(id), sync: counted("sync", 2) },
     takeBench: () => ({ runner, done: () => void calls.push("done") }),
     drains: { audit: counted("audit", 0) },
     purges: { answers: counted("answers", 7) },
+    keepTimetable: async () => (calls.push("timetable"), []),
+    keepProofs: async () => [],
+    sampleBackups: async () => void calls.push("sample"),
   };
   const all = hubChores(parts, tell);
   return { journal, work: (name: string) => all.find((chore) => chore.name === name)!.work() };
@@ -57,6 +62,17 @@ test("the hub that leads finishes what was interrupted, and removes what has had
   expect([(await journal.list())[0]!.state, world.done]).toEqual(["completed", ["a"]]);
   await work("answers");
   expect(calls).toEqual(["done", "answers"]);
+});
+
+test("only the hub that leads keeps the timetable, and every hub looks at the repositories", async () => {
+  await writeFile(join(bench.folder, "bootstrapped.json"), "{}");
+  const home = { paths: { ...homePaths(bench.folder), bootstrapped: join(bench.folder, "bootstrapped.json") } };
+  for (const isLeader of [false, true]) {
+    const { work } = chores(testOperation([]), isLeader, home);
+    await work("timetable");
+    await work("repositories");
+  }
+  expect(calls).toEqual(["sample", "timetable", "done", "sample"]);
 });
 
 test("one run that takes long does not hold up the others", async () => {

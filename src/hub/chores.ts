@@ -1,11 +1,20 @@
 import { sleep } from "../core/clock.ts";
+import { keepBallast } from "../host/ballast.ts";
 import { exists } from "../host/files.ts";
 import type { RunId } from "../core/ids.ts";
 import type { Journal, Run } from "../journal/journal.ts";
-import { remakePlatformDatabase, renewCertificate, startDue, type Chore, type Tell } from "../operations/chores.ts";
+import {
+  remakePlatformDatabase,
+  removeLeftRestores,
+  renewCertificate,
+  startDue,
+  type Chore,
+  type Tell,
+} from "../operations/chores.ts";
 import type { Bench } from "../operations/desk.ts";
 import { Detach } from "../operations/runner.ts";
 import type { Runner } from "../operations/runner.ts";
+import { walFolder } from "../reports/archiving.ts";
 import type { Site } from "../site/site.ts";
 
 const SECOND = 1000;
@@ -20,12 +29,17 @@ const LEFT_ALONE = 5 * SECOND;
 export interface HubChores {
   site: Site;
   leadership: { readonly isLeader: boolean };
-  journal: Pick<Journal, "interrupted"> & { sync(): Promise<number> };
+  journal: Pick<Journal, "interrupted" | "get"> & { sync(): Promise<number> };
   takeBench(): Bench;
   /** What brings to the platform database what was kept while it was away; each answers how much that was. */
   drains: Record<string, () => Promise<number>>;
   /** What removes what has had its day; each answers how much that was. */
   purges: Record<string, () => Promise<number>>;
+  /** Starts the backup or the check of the repositories that is due, and the proof. */
+  keepTimetable(runner: Runner): Promise<string[]>;
+  keepProofs(runner: Runner): Promise<string[]>;
+  /** Looks at the repositories and at archiving, so that a page need not wait for them. */
+  sampleBackups(): Promise<void>;
 }
 
 /** What a hub repeats: every hub brings its own records, and the one that leads starts what has to be started. */
@@ -47,6 +61,11 @@ export function hubChores(parts: HubChores, tell: Tell): Chore[] {
       bootstrapped((runner) => startDue(site, runner)),
     ),
     leading(
+      "restores",
+      MINUTE,
+      bootstrapped(() => removeLeftRestores(site, journal)),
+    ),
+    leading(
       "platform database",
       10 * SECOND,
       bootstrapped((runner) => remakePlatformDatabase(site, runner)),
@@ -56,6 +75,32 @@ export function hubChores(parts: HubChores, tell: Tell): Chore[] {
       HOUR,
       bootstrapped((runner) => renewCertificate(site, runner)),
     ),
+    leading(
+      "timetable",
+      15 * SECOND,
+      bootstrapped((runner) => parts.keepTimetable(runner)),
+    ),
+    leading(
+      "proofs",
+      30 * SECOND,
+      bootstrapped((runner) => parts.keepProofs(runner)),
+    ),
+    {
+      name: "repositories",
+      every: 20 * SECOND,
+      work: async () => {
+        if (await exists(site.topology.paths.bootstrapped)) await parts.sampleBackups();
+        return [];
+      },
+    },
+    {
+      name: "ballast",
+      every: 10 * MINUTE,
+      work: async () =>
+        (await exists(site.topology.paths.bootstrapped)) && (await keepBallast(walFolder(site.topology)))
+          ? ["some space was put by beside the WAL, to be given up when the disk is full"]
+          : [],
+    },
     { name: "journal", every: 5 * SECOND, work: async () => said(await journal.sync(), "operations were brought") },
     ...Object.entries(parts.drains).map(([name, drain]) => ({
       name,

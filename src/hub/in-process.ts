@@ -32,7 +32,8 @@ interface Request {
   method: string;
   path: string;
   headers: Record<string, string>;
-  body?: string;
+  /** A text, or what opens the bytes. */
+  body?: string | (() => Readable);
   signal?: AbortSignal;
 }
 
@@ -83,7 +84,8 @@ export async function openInProcess(root: string, program: Program, options: InP
   return {
     async send({ method, path, headers, body, signal }) {
       const answer = await app.inject({
-        ...{ method: method as "GET", url: path, headers, payload: body, signal },
+        ...{ method: method as "GET", url: path, headers, signal },
+        payload: typeof body === "function" ? body() : body,
         payloadAsStream: true,
       });
       const fault = faults.get(String(answer.headers["x-request-id"]));

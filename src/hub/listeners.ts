@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { LONGEST_HEAD } from "../api/app.ts";
 import { noteEntrance, type Entrance } from "../api/entrance.ts";
+import { isUploading } from "../api/uploading.ts";
 import type { Topology } from "../cluster/topology.ts";
 import { certificateFiles } from "../engines/tls.ts";
 import { refusalOf } from "./no-request.ts";
@@ -77,6 +78,8 @@ function prepared(server: Server): Server {
 
 /** What is no HTTP, too slow or too large is told so, and the connection ends. */
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  // Whoever was let in to send a large thing may take his time; its reader gives up on him when nothing comes any more.
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && isUploading(socket)) return;
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   socket.end(refusalOf(error));
 }

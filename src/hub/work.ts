@@ -1,8 +1,14 @@
+import { askRepositories, SAMPLED } from "../api/ask-repositories.ts";
 import type { Accounts } from "../accounts/accounts.ts";
 import type { Services } from "../api/services.ts";
+import { HomelabError } from "../core/errors.ts";
 import type { MirroredJournal } from "../journal/mirrored.ts";
 import { repeat, type Tell } from "../operations/chores.ts";
+import { keepProofs, keepTimetable } from "../operations/backup/keep-timetable.ts";
+import { keepDumps } from "../operations/database/keep-dumps.ts";
+import type { Runner } from "../operations/runner.ts";
 import type { PlatformDatabase } from "../store/database.ts";
+import { BackupNumbers } from "./backup-numbers.ts";
 import type { Benches } from "./benches.ts";
 import { hubChores } from "./chores.ts";
 import { feedRuns } from "./feed-runs.ts";
@@ -47,24 +53,51 @@ async function lookAgain({ accounts, journal }: WorkParts): Promise<void> {
   await accounts.refresh();
 }
 
-function choresOf({ site }: Services, parts: WorkParts, tell: Tell) {
+/** Milliseconds that nobody but a chore waits for the repositories: one in trouble is given up by itself before. */
+const UNHURRIED = 200_000;
+
+function choresOf(services: Services, parts: WorkParts, tell: Tell) {
+  const { site, remembered } = services;
   const { leadership, journal, accounts, answers, benches } = parts;
+  const numbers = new BackupNumbers(services);
+  const repositories = async (now: boolean) => {
+    const { value, stale } = await askRepositories(services, now ? 0 : SAMPLED, UNHURRIED);
+    if (!stale) return value;
+    // Nothing is to be begun by what was seen before.
+    throw new HomelabError("engine_unreachable", "the repositories do not answer");
+  };
+  const startedBy = async (keep: typeof keepTimetable, runner: Runner) => {
+    const did = await keep({ site, journal, catalogues: repositories }, runner);
+    if (did.length > 0) for (const what of ["repositories", "summary", "health"]) remembered.forget(what);
+    return did;
+  };
   return hubChores(
     {
       ...{ site, leadership, journal },
       takeBench: () => benches.take(),
       drains: { audit: () => accounts.audit.drain() },
       purges: { answers: () => answers.removeExpired() },
+      keepTimetable: async (runner) => [
+        ...(await startedBy(keepTimetable, runner)),
+        ...(await keepDumps({ site, journal }, runner)),
+      ],
+      keepProofs: (runner) => startedBy(keepProofs, runner),
+      sampleBackups: async () => numbers.take(await repositories(true)),
     },
     tell,
   );
 }
 
+/** Operations that change one database, and no repository. */
+const OF_DATABASES = /^(database|service)\.(?!.*restore)/;
+
 /** Tells the log, the followers and the numbers what changes. */
 function announce({ desk, metrics, remembered }: Services, { leadership, journal, log }: WorkParts): void {
   leadership.onChange(() => log.say("info", `leads: ${leadership.leader()?.name ?? "nobody"}`));
-  desk.onEnd(() => {
-    for (const what of ["databases", "cluster", "summary"]) remembered.forget(what);
+  desk.onEnd((operation) => {
+    for (const what of ["databases", "cluster", "summary", "backups", "restores"]) remembered.forget(what);
+    // Reading the repositories again is dear: only after what may have changed them.
+    if (!OF_DATABASES.test(operation)) remembered.forget("repositories");
   });
   metrics.gauge("leader", "Whether this hub leads", () => (leadership.isLeader ? 1 : 0));
   metrics.gauge("platform_database_up", "Whether operations reach the platform database", () =>

@@ -1,11 +1,15 @@
 import { sleep } from "../core/clock.ts";
 import { errorMessage } from "../core/errors.ts";
+import { isRunId } from "../core/ids.ts";
 import { daysLeft, RENEW_DAYS } from "../engines/certificate-dates.ts";
 import { listDatabases } from "../engines/postgres/databases.ts";
+import { dropDatabase, dropRole } from "../engines/postgres/ddl.ts";
 import { isPlatformDatabaseGone } from "../engines/postgres/platform-database.ts";
 import { certificateFiles } from "../engines/tls.ts";
 import { readText } from "../host/files.ts";
 import type { Journal } from "../journal/journal.ts";
+import { removeAbandonedScratch } from "../site/scratch.ts";
+import { readReplaced } from "../site/replaced-data.ts";
 import type { Site } from "../site/site.ts";
 import type { Runner } from "./runner.ts";
 
@@ -65,7 +69,7 @@ export async function remakePlatformDatabase(site: Site, runner: Runner): Promis
   return ["it was dropped, and made again"];
 }
 
-/** Starts what is due: ends old passwords, and drops deleted databases whose time is up. */
+/** Starts what is due: ends old passwords, and drops deleted and replaced databases whose time is up. */
 export async function startDue(site: Site, runner: Runner): Promise<string[]> {
   const now = site.clock.now();
   const rows = await listDatabases(await (await site.postgres()).admin());
@@ -79,6 +83,33 @@ export async function startDue(site: Site, runner: Runner): Promise<string[]> {
       await runner.start("database.purge", { deleted_name: anchor.deleted.name }, { caller: "schedule" });
       started.push(`dropped the deleted database ${anchor.database} for good`);
     }
+    if (anchor?.replaced && Date.parse(anchor.replaced.until) <= now) {
+      await runner.start("database.discard", { name: anchor.database }, { caller: "schedule" });
+      started.push(`dropped ${anchor.database}, which was kept for ${anchor.replaced.of}`);
+    }
+  }
+  const replaced = await readReplaced(site.topology.paths);
+  if (replaced.some(({ until }) => Date.parse(until) <= now)) {
+    await runner.start("cluster.discard-replaced", { all: false }, { caller: "schedule" });
+    started.push("removed what a restore had replaced");
   }
   return started;
+}
+
+/** Under such a name a restore fills a database. */
+const HALF_RESTORED = "SELECT datname AS name FROM pg_catalog.pg_database WHERE datname LIKE 'restoring-op\\_%'";
+
+/** Removes what restores left behind whose process died, and with which nobody went on. */
+export async function removeLeftRestores(site: Site, journal: Pick<Journal, "get">): Promise<string[]> {
+  const isUsed = async (id: string) => isRunId(id) && (await journal.get(id))?.state === "running";
+  const removed = (await removeAbandonedScratch(site, isUsed)).map((id) => `removed the scratch of ${id}`);
+  const admin = await (await site.postgres()).admin();
+  for (const { name } of await admin.query<{ name: string }>(HALF_RESTORED)) {
+    const id = name.slice("restoring-".length);
+    if (!isRunId(id) || (await isUsed(id))) continue;
+    await admin.query(dropDatabase(name));
+    await admin.query(dropRole(name));
+    removed.push(`dropped what ${id} had not restored whole`);
+  }
+  return removed;
 }

@@ -48,7 +48,7 @@ export class Desk {
   readonly #options: DeskOptions;
   readonly #journal: Journal;
   readonly #looking: Runner;
-  readonly #ended = new Set<() => void>();
+  readonly #ended = new Set<(operation: string) => void>();
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -144,7 +144,7 @@ export class Desk {
   }
 
   /** Calls back whenever a run that was begun here has ended, before whoever waits for it goes on. */
-  onEnd(listener: () => void): void {
+  onEnd(listener: (operation: string) => void): void {
     this.#ended.add(listener);
   }
 
@@ -154,7 +154,7 @@ export class Desk {
       const begun = await bench.runner.begin(name, input, { caller, waitForLock: LOCK_PATIENCE });
       const end = () => {
         bench.done();
-        for (const listener of this.#ended) listener();
+        for (const listener of this.#ended) listener(name);
       };
       begun.finished.then(end, end);
       return begun;

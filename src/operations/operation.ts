@@ -30,7 +30,7 @@ export interface Step<In> {
   /** A verb phrase in kebab-case; frozen in the journal when the run begins. */
   name: string;
   /** What it would change, for a dry run. */
-  plan(context: StepContext<In>): string;
+  plan(context: StepContext<In>): string | Promise<string>;
   /** Whether it is already true; then it is skipped. It decides before the journal does. Leave it out where it cannot be honest. */
   check?(context: StepContext<In>): Promise<boolean>;
   /** Safe to repeat: it may have run before, in part or whole. */

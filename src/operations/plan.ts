@@ -23,7 +23,11 @@ export async function planOperation(operation: AnyOperation, input: unknown, sit
   for (const guard of operation.guards) await guard(context);
   const steps = operation.steps.flatMap((item): Step<unknown>[] => (isBracket(item) ? item.steps : [item]));
   return Promise.all(
-    steps.map(async (step) => ({ step: step.name, effect: await effectOf(step, context), says: step.plan(context) })),
+    steps.map(async (step) => ({
+      step: step.name,
+      effect: await effectOf(step, context),
+      says: await step.plan(context),
+    })),
   );
 }
 

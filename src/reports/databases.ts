@@ -19,7 +19,8 @@ export interface DatabaseSummary {
   /** Made by homelab: what others made is shown and never changed. */
   managed: boolean;
   protected: boolean;
-  last_backup_at: null;
+  /** When the newest backup ended that it is in; null where there is none, or it is not known since when it exists. */
+  last_backup_at: string | null;
 }
 
 /** A deleted database that can still be brought back. */
@@ -32,7 +33,11 @@ export interface DeletedDatabase {
   size_bytes: number | null;
 }
 
-function summary(row: DatabaseRow, samples: Samples | undefined): DatabaseSummary {
+/** The newest backup that can be relied on. */
+export type NewestBackup = { startedAt: string; stoppedAt: string } | undefined;
+
+function summary(row: DatabaseRow, samples: Samples | undefined, newest: NewestBackup): DatabaseSummary {
+  const createdAt = row.anchor?.createdAt;
   return {
     name: row.name,
     owner: row.owner,
@@ -40,18 +45,22 @@ function summary(row: DatabaseRow, samples: Samples | undefined): DatabaseSummar
     connections: row.connections,
     managed: row.anchor !== undefined,
     protected: row.anchor?.protected ?? isSystemDatabase(row.name),
-    last_backup_at: null,
+    last_backup_at: newest && createdAt && createdAt < newest.startedAt ? newest.stoppedAt : null,
   };
 }
 
 /** What nobody's app lives in: the server's own database, and the platform's. */
 const OWN = new Set(["postgres", PLATFORM_DATABASE]);
 
+/** What a restore fills has no name of its own before it is whole. */
+const isBeingRestored = (name: string): boolean => /^restoring-op_[0-9A-Z]{26}$/.test(name);
+
 /** Every database, without the server's own and the platform's. */
-export async function databaseList(site: Site): Promise<DatabaseSummary[]> {
+export async function databaseList(site: Site, newest?: NewestBackup): Promise<DatabaseSummary[]> {
   const session = await (await site.postgres()).monitor();
   const [rows, samples] = await Promise.all([listDatabases(session), readSamples(site.topology.paths)]);
-  return rows.filter((row) => !OWN.has(row.name) && !row.anchor?.deleted).map((row) => summary(row, samples));
+  const isShown = ({ name, anchor }: DatabaseRow) => !OWN.has(name) && !anchor?.deleted && !isBeingRestored(name);
+  return rows.filter(isShown).map((row) => summary(row, samples, newest));
 }
 
 /** What was deleted and is not gone. */
@@ -70,7 +79,7 @@ export async function deletedList(site: Site): Promise<DeletedDatabase[]> {
 }
 
 /** One database, with everything but its passwords. */
-export async function databaseDetails(site: Site, name: string) {
+export async function databaseDetails(site: Site, name: string, newest?: NewestBackup) {
   const session = await (await site.postgres()).monitor();
   const row = await requireDatabase(session, name);
   const [size] = await session.query<{ bytes: string }>("SELECT pg_catalog.pg_database_size($1::oid)::text AS bytes", [
@@ -79,7 +88,7 @@ export async function databaseDetails(site: Site, name: string) {
   const { host } = site.topology.settings.network;
   const credentials = await readCredentials(site.topology.paths, name);
   return {
-    ...summary(row, undefined),
+    ...summary(row, undefined, newest),
     size_bytes: Number(size!.bytes),
     host,
     port: site.topology.ports.direct,
@@ -114,12 +123,18 @@ export async function databaseUrls(
   if (!credentials) {
     const { anchor } = await requireDatabase(await (await site.postgres()).monitor(), name);
     throw new HomelabError("not_found", `the credentials of ${printable(name)} are not known here`, {
-      hint: anchor
-        ? `Their file is gone; homelab db create ${name} makes new ones.`
-        : "It was not made by homelab; homelab db-shell opens it.",
+      hint: credentialsHint(name, anchor),
     });
   }
   return urlsOf(site, credentials, host);
+}
+
+function credentialsHint(name: string, anchor: DatabaseRow["anchor"]): string {
+  if (!anchor) return "It was not made by homelab; homelab db-shell opens it.";
+  if (anchor.restored)
+    return `No app uses it yet: homelab db-shell opens it, homelab db switch-to ${name} puts it to use.`;
+  if (anchor.replaced) return `It is kept closed: homelab db switch-back ${anchor.replaced.of} puts it to use again.`;
+  return `Their file is gone; homelab db create ${name} makes new ones.`;
 }
 
 function urlsOf({ topology }: Site, { database, app, read_only }: Credentials, host: string): DatabaseUrls {

@@ -1,6 +1,6 @@
+import { stat } from "node:fs/promises";
 import { risksOf, formatVersion, type VersionRisk } from "../cluster/versions.ts";
 import { worstState, type Health, type HealthState } from "../core/health.ts";
-import { formatBytes } from "../core/units.ts";
 import { daysLeft } from "../engines/certificate-dates.ts";
 import { etcdHealth } from "../engines/etcd/health.ts";
 import { haproxyHealth } from "../engines/haproxy/health.ts";
@@ -11,9 +11,12 @@ import { certificateFiles } from "../engines/tls.ts";
 import { checkInTime, PART_PATIENCE } from "./in-time.ts";
 import { readAgent } from "../host/agent-process.ts";
 import { readText } from "../host/files.ts";
-import { freeBytes } from "../host/machine.ts";
 import type { Site } from "../site/site.ts";
+import { archivingCheck } from "./archiving.ts";
+import { backupHealth, type SeenRepositories } from "./backup-health.ts";
+import { diskHealth } from "./disk-health.ts";
 import { hubHealth } from "./hub-health.ts";
+import { kitHealth } from "./kit-health.ts";
 
 /** One check of the health report. */
 interface HealthCheck extends Health {
@@ -29,8 +32,15 @@ export interface HealthReport {
   versions: (Pick<VersionRisk, "engine" | "says" | "source" | "effect"> & { installed: string; fixed_in: string })[];
 }
 
-/** Asks every part at once and waits so many milliseconds for each; a check that cannot look says so and is never ok. */
-export async function healthReport(site: Site, patience = PART_PATIENCE): Promise<HealthReport> {
+/**
+ * Asks every part at once and waits so many milliseconds for each; a check that cannot look says so and is never ok.
+ * `repositories` answers what they showed last: reading them may take longer than a check is given.
+ */
+export async function healthReport(
+  site: Site,
+  repositories: () => Promise<SeenRepositories>,
+  patience = PART_PATIENCE,
+): Promise<HealthReport> {
   const { topology } = site;
   const named = async (name: string, check: Promise<Health>): Promise<HealthCheck> => ({
     name,
@@ -45,9 +55,12 @@ export async function healthReport(site: Site, patience = PART_PATIENCE): Promis
     named("haproxy", haproxyHealth(topology)),
     named("pgbouncer", pgbouncerHealth(topology, "pgbouncer")),
     named("pgbouncer-ro", pgbouncerHealth(topology, "pgbouncer-ro")),
+    named("archiving", archivingCheck(site)),
+    named("backups", backupCheck(site, repositories)),
     named("disk", diskHealth(site)),
     named("certificates", certificateHealth(site)),
     named("versions", versionHealth(site)),
+    named("recovery kit", kitHealth(site)),
   ]);
   const versions = risksOf(topology.versions, topology.nodes.length).map(({ engine, says, source, effect, below }) => ({
     engine,
@@ -89,15 +102,9 @@ async function agentHealth({ topology, clock }: Site): Promise<Health> {
   };
 }
 
-async function diskHealth({ topology }: Site): Promise<Health> {
-  const free = freeBytes(topology.paths.root);
-  const says = `${formatBytes(free)} free`;
-  const facts = { free_bytes: free };
-  if (free < 500_000_000)
-    return { state: "down", says, facts, hint: "PostgreSQL stops when its WAL finds no space. Free some now." };
-  if (free < 5_000_000_000)
-    return { state: "degraded", says, facts, hint: "Free some space before PostgreSQL runs out of it." };
-  return { state: "ok", says, facts };
+async function backupCheck(site: Site, repositories: () => Promise<SeenRepositories>): Promise<Health> {
+  const bootstrapped = await stat(site.topology.paths.bootstrapped).catch(() => undefined);
+  return backupHealth(site, await repositories(), bootstrapped?.mtimeMs ?? site.clock.now());
 }
 
 async function certificateHealth({ topology, clock }: Site): Promise<Health> {

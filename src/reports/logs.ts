@@ -15,6 +15,8 @@ export const LOGGED_SERVICES = [
   "haproxy",
   "pgbouncer",
   "pgbouncer-ro",
+  "pgbackrest",
+  "archiving",
 ] as const;
 
 export type LoggedService = (typeof LOGGED_SERVICES)[number];
@@ -98,7 +100,8 @@ function filterOf({ from, level }: LogFilter): (line: string) => boolean {
 function timeOf(line: string): Date | undefined {
   const match = /(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s*(Z|UTC)?/.exec(line.slice(0, 80));
   if (!match) return undefined;
-  const local = !match[4] && /^\d{4}-/.test(line) && line.includes(",");
+  // Patroni's and pgBackRest's lines are in the machine's time zone.
+  const local = !match[4] && /^\d{4}-/.test(line) && (line.includes(",") || / P\d\d /.test(line.slice(0, 40)));
   const at = new Date(`${match[1]}T${match[2]}.${(match[3] ?? "0").slice(0, 3)}${local ? "" : "Z"}`);
   return Number.isNaN(at.getTime()) ? undefined : at;
 }

@@ -16,7 +16,8 @@ export interface Summary {
   disk_free_bytes: number;
   operations_running: number;
   operations_failed_24h: number;
-  last_backup_at: null;
+  /** Of the newest backup that can be relied on. */
+  last_backup_at: string | null;
   postgres_version: string;
 }
 
@@ -25,13 +26,14 @@ export interface SummaryParts {
   health: HealthReport;
   /** Undefined while nobody has ever seen them. */
   databases: DatabaseSummary[] | undefined;
+  lastBackupAt: string | null;
 }
 
 /** Answers "am I safe?" from the health report, the databases and the journal. */
 export async function summary(
   site: Site,
   journal: Journal,
-  { health, databases: list }: SummaryParts,
+  { health, databases: list, lastBackupAt }: SummaryParts,
 ): Promise<Summary> {
   const sizes = list?.map((row) => row.size_bytes).filter((bytes) => bytes !== null) ?? [];
   const bad = health.checks.find((check) => check.state === health.state && check.state !== "ok");
@@ -44,7 +46,7 @@ export async function summary(
     disk_free_bytes: freeBytes(site.topology.paths.root),
     operations_running: await journal.count({ state: "running" }),
     operations_failed_24h: await failedLately(journal, site.clock.now() - 86_400_000),
-    last_backup_at: null,
+    last_backup_at: lastBackupAt,
     postgres_version: formatVersion(site.topology.versions.postgresql),
   };
 }

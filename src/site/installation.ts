@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { completeSecrets, type Secrets } from "../config/secrets.ts";
+import { readStorage, type Storage } from "../config/storage.ts";
 import type { Origins } from "../config/layers.ts";
 import type { Settings } from "../config/settings.ts";
 import { homePaths, type HomePaths } from "../cluster/home.ts";
@@ -57,6 +58,13 @@ async function readSecrets(paths: HomePaths): Promise<Secrets> {
   return completeSecrets(stored, {}).secrets;
 }
 
+/** The repositories of an installation. @throws HomelabError `not_installed` before they were made */
+async function readPlaces(paths: HomePaths): Promise<Storage> {
+  const stored = await readJson(paths.storage);
+  if (stored) return readStorage(stored);
+  throw new HomelabError("not_installed", "the installation has no repository yet", { hint: "homelab up makes it." });
+}
+
 /** Puts a site together from an installation. */
 export function openSite(root: string, installation: Installation, program: Program, env: Site["env"] = {}): Site {
   const topology = oneNodeTopology(root, installation.settings, installation.machine);
@@ -74,6 +82,7 @@ export function openSite(root: string, installation: Installation, program: Prog
   return {
     topology,
     secrets,
+    storage: () => readPlaces(topology.paths),
     postgres: () => (sessions ??= open()),
     clock: systemClock,
     program,

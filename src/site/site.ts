@@ -1,3 +1,4 @@
+import type { Storage } from "../config/storage.ts";
 import type { Secrets } from "../config/secrets.ts";
 import type { Topology } from "../cluster/topology.ts";
 import type { Clock } from "../core/clock.ts";
@@ -9,6 +10,8 @@ export interface Site {
   topology: Topology;
   /** Read, or made by the first operation: until then there are none. */
   secrets(): Promise<Secrets>;
+  /** Where backups are kept; made by the first operation too. */
+  storage(): Promise<Storage>;
   /** Sessions to PostgreSQL, opened when they are needed. */
   postgres(): Promise<PostgresSessions>;
   clock: Clock;

@@ -1,6 +1,7 @@
 import type { Bench } from "./bench.ts";
 import { coldStart } from "./cold-start.ts";
 import { createFresh, createWithThousand } from "./create.ts";
+import { exporting } from "./export.ts";
 import { hub } from "./hub.ts";
 import { launcher } from "./launcher.ts";
 import { list } from "./list.ts";
@@ -13,6 +14,7 @@ export const benches: readonly Bench[] = [
   coldStart,
   memory,
   pooled,
+  exporting,
   createFresh,
   createWithThousand,
   list,

@@ -8,5 +8,12 @@ export const groups = {
     "database.rotate-password",
     "database.finish-rotation",
   ],
+  backups: ["backup.create", "backup.check"],
+  proofs: ["backup.verify"],
+  restores: ["database.restore", "database.switch-to", "database.switch-back", "database.discard"],
+  dumps: ["database.import", "database.backup", "database.branch"],
+  storage: ["storage.add", "storage.remove"],
   services: ["service.restart"],
+  restoreInPlace: ["cluster.restore"],
+  undoRestore: ["cluster.undo-restore", "cluster.discard-replaced"],
 } as const;

@@ -1,12 +1,16 @@
 import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { verifies } from "../../src/core/scram.ts";
+import { noteOf } from "../../src/engines/pgbackrest/annotations.ts";
 import { isPaused } from "../../src/engines/pgbouncer/client.ts";
 import { proveSocketLogin } from "../../src/engines/pgbouncer/login.ts";
 import { nodeProcesses } from "../../src/engines/services.ts";
 import { certificateFiles } from "../../src/engines/tls.ts";
+import { readText } from "../../src/host/files.ts";
 import { isReady } from "../../src/host/probe.ts";
 import { findProcess } from "../../src/host/processes.ts";
 import { openJournal } from "../../src/journal/open.ts";
+import { readCatalogue } from "../../src/site/backup-catalogue.ts";
 import { readCredentials } from "../../src/site/credentials.ts";
 import type { Site } from "../../src/site/site.ts";
 
@@ -34,7 +38,8 @@ export async function snapshot(site: Site, database: string): Promise<unknown> {
   const sessions = await site.postgres();
   const admin = await sessions.admin();
   const { paths } = site.topology;
-  const about = (value: unknown) => JSON.stringify(value).includes(database);
+  const about = (value: unknown) =>
+    /restoring-/.test(JSON.stringify(value)) || JSON.stringify(value).includes(database);
   const databases = (await admin.query(DATABASES)).filter(about);
   const roles = (await admin.query<{ name: string; verifier: string | null; comment: string | null }>(ROLES)).filter(
     about,
@@ -48,6 +53,7 @@ export async function snapshot(site: Site, database: string): Promise<unknown> {
     user,
     await verifies(password, roles.find((r) => r.name === user)?.verifier ?? null),
   ]);
+  const journal = await journalOf(site, database);
   const exists = databases.some((row) => (row as { name: string }).name === database);
   return normalise(
     {
@@ -62,25 +68,46 @@ export async function snapshot(site: Site, database: string): Promise<unknown> {
         ? await proveSocketLogin(site.topology, { database, ...credentials.app }).catch(String)
         : null,
       files: await files(site, [database, ...(deleted ? [deleted] : [])]),
-      journal: await journalOf(site, database),
+      journal,
+      backups: JSON.stringify(journal).includes("backup.create") ? await notedBackups(site, database) : null,
       services: await services(site),
+      repositories: await repositories(site, database),
     },
     database,
   );
 }
 
 async function files({ topology }: Site, names: string[]): Promise<string[]> {
-  const { credentials, dumps, run } = topology.paths;
+  const { credentials, dumps, run, scratch } = topology.paths;
   const lists = await Promise.all(
     [credentials, dumps].map(async (folder) =>
       (await readdir(folder)).map((name) => `${folder.split("/").at(-1)}/${name}`),
     ),
   );
-  const leftovers = (await readdir(run)).filter((name) => /^(dump|shell)-|\.tmp$/.test(name));
+  const leftovers = [
+    ...(await readdir(run)).filter((name) => /^(dump|load|shell)-|\.tmp$|^x.$/.test(name)),
+    ...(await readdir(scratch)),
+  ];
   return [
     ...lists.flat().filter((name) => names.some((wanted) => name.includes(wanted)) || /partial|tmp/.test(name)),
     ...leftovers,
   ].sort();
+}
+
+/** The repositories of a trial, whether pgBackRest reads of them, and what an operation on them may have left behind. */
+async function repositories(site: Site, database: string): Promise<unknown> {
+  const { storage, etc, state, run } = site.topology.paths;
+  const name = database.replaceAll("_", "-");
+  const { repositories: all } = await site.storage();
+  const left = [...(await readdir(state)), ...(await readdir(run))];
+  return {
+    known: all
+      .filter((each) => each.name === name)
+      .map(({ type, cipher_pass }) => ({ type, encrypted: cipher_pass !== null })),
+    isRead: (await readText(join(etc, "pgbackrest.conf")))?.includes(database),
+    hasPassphrase: (await readText(storage))?.includes(database),
+    left: left.filter((file) => /^(storage-keys|pgbackrest-only)-/.test(file)),
+  };
 }
 
 /** Nothing may be left running, and no lock. */
@@ -95,6 +122,16 @@ async function journalOf({ topology }: Site, database: string): Promise<unknown>
   } finally {
     await journal.close();
   }
+}
+
+/** What the backups are worth that carry the name as their note: whole, or why not. */
+async function notedBackups(site: Site, name: string): Promise<string[]> {
+  const found = (await readCatalogue(site)).flatMap(({ backups, coverage }) =>
+    backups
+      .filter((backup) => noteOf(backup, "note") === name)
+      .map(({ label }) => coverage.unusable.get(label) ?? "whole"),
+  );
+  return [...new Set(found)];
 }
 
 async function services({ topology }: Site): Promise<unknown> {
@@ -113,6 +150,7 @@ async function services({ topology }: Site): Promise<unknown> {
 function normalise(value: unknown, database: string): unknown {
   const text = JSON.stringify(value)
     .replaceAll(/deleted-\d{14}-[0-9a-f]{8}/g, "DELETED")
+    .replaceAll(/_old_\d{14}/g, "_old_TIME")
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "TIME")
     .replaceAll(/\/[^"\\]*\/dumps\//g, "DUMPS/")
     .replaceAll(database, "NAME");

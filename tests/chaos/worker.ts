@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { homePaths } from "../../src/cluster/home.ts";
@@ -10,6 +12,7 @@ import { registry } from "../../src/operations/registry.ts";
 import { Runner } from "../../src/operations/runner.ts";
 import type { CrashPoint } from "../../src/operations/walk.ts";
 import { openInstalledSite } from "../../src/site/installation.ts";
+import { noteReplaced, replacedPath } from "../../src/site/replaced-data.ts";
 import type { Site } from "../../src/site/site.ts";
 import { snapshot } from "./snapshot.ts";
 
@@ -17,7 +20,8 @@ import { snapshot } from "./snapshot.ts";
 export type WorkerCommand =
   | { do: "run"; operation: string; input: unknown; now?: number; crash?: Partial<CrashPoint> }
   | { do: "snapshot"; database: string }
-  | { do: "sql"; text: string };
+  | { do: "sql"; text: string }
+  | { do: "replace-data"; name: string };
 
 /**
  * A process of the home's owner that runs operations as the command line does. Told where to crash, it kills itself
@@ -41,6 +45,7 @@ async function main(): Promise<void> {
 async function obey(site: Site, command: WorkerCommand): Promise<unknown> {
   if (command.do === "snapshot") return { snapshot: await snapshot(site, command.database) };
   if (command.do === "sql") return { rows: await (await (await site.postgres()).admin()).query(command.text) };
+  if (command.do === "replace-data") return { path: await replaceData(site, command.name) };
   const journal = openJournal(site.topology.paths);
   const clock = command.now === undefined ? site.clock : { now: () => command.now! };
   const onCrashPoint = async (point: CrashPoint) => {
@@ -53,6 +58,17 @@ async function obey(site: Site, command: WorkerCommand): Promise<unknown> {
   } finally {
     await journal.close();
   }
+}
+
+/** A data directory such as a restore leaves, which is the only thing that looks like one of it. */
+async function replaceData({ topology: { paths } }: Site, run: string): Promise<string> {
+  const at = new Date(Date.UTC(2001, 0, 1) + Number(run.replace(/\D/g, "")) * 1000);
+  const path = replacedPath(paths, at);
+  await mkdir(join(path, "global"), { recursive: true });
+  await writeFile(join(path, "PG_VERSION"), "15\n");
+  const dates = { at: at.toISOString(), until: at.toISOString() };
+  await noteReplaced(paths, { path, ...dates, run, systemIdentifier: "0", by: "a test" });
+  return path;
 }
 
 await main();

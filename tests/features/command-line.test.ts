@@ -129,7 +129,18 @@ describe("config", () => {
 describe("logs", () => {
   test("every service has one, and it can be read", async () => {
     await home.run(["restart", "pgbouncer-ro"]);
-    for (const service of ["agent", "hub", "etcd", "patroni", "postgres", "haproxy", "pgbouncer", "pgbouncer-ro"]) {
+    for (const service of [
+      "agent",
+      "hub",
+      "etcd",
+      "patroni",
+      "postgres",
+      "haproxy",
+      "pgbouncer",
+      "pgbouncer-ro",
+      "pgbackrest",
+      "archiving",
+    ]) {
       const { exitCode, stderr } = await home.run(["logs", service, "--tail", "5"]);
       expect(exitCode, `${service}: ${stderr}`).toBe(0);
     }

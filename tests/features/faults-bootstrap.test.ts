@@ -6,7 +6,7 @@ import { exists } from "../../src/host/files.ts";
 import { runAny } from "../../src/host/run.ts";
 import { readInstallation } from "../../src/site/installation.ts";
 import { ask, askAsSuperuser } from "../harness/clients.ts";
-import { checkout, TestHome } from "../harness/home.ts";
+import { checkout, QUIET, TestHome } from "../harness/home.ts";
 
 /** How many instants of the first `up` are tried; 20 for a long run. */
 const KILLS = Number(process.env["HOMELAB_BOOTSTRAP_KILLS"] ?? 6);
@@ -20,7 +20,7 @@ async function powerCut(home: TestHome, ms: number): Promise<void> {
     stdio: "ignore",
     detached: true,
     // Not this process's own variables: whatever begins with HOMELAB_ is a setting, and an unknown one is refused.
-    env: { PATH: process.env["PATH"]!, HOME: process.env["HOME"] ?? "/" },
+    env: { PATH: process.env["PATH"]!, HOME: process.env["HOME"] ?? "/", ...QUIET },
   });
   const ended = new Promise((resolve) => up.once("exit", resolve));
   await sleep(ms);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runAny } from "../../src/host/run.ts";
-import { checkout, TestHome } from "../harness/home.ts";
+import { checkout, QUIET, TestHome } from "../harness/home.ts";
 
 /** A block of commands of a page, and what the page says that they print. */
 interface Block {
@@ -62,6 +62,7 @@ async function runLine(
   exported: Record<string, string>,
 ): Promise<{ exit: number | null; printed: string[] }> {
   const env = {
+    ...QUIET,
     ...exported,
     PATH: process.env["PATH"]!,
     HOME: process.env["HOME"] ?? "/",
@@ -121,8 +122,15 @@ describe("the documentation's commands do what it says", () => {
   test("the README", () => follow(first, "README.md"));
 
   // One home for the whole guide: its pages build on one another.
-  test.each(["getting-started", "databases", "operating", "api", "users-and-keys", "troubleshooting"])(
-    "the guide: %s",
-    (page) => follow(second, `docs/guide/${page}.md`),
-  );
+  test.each([
+    "getting-started",
+    "databases",
+    "operating",
+    "backups",
+    "dumps-and-branches",
+    "restoring",
+    "api",
+    "users-and-keys",
+    "troubleshooting",
+  ])("the guide: %s", (page) => follow(second, `docs/guide/${page}.md`));
 });

@@ -47,6 +47,7 @@ export class ContractSchemas {
       ([name]) => !route.parameters.some((parameter) => parameter.in === "query" && parameter.name === name),
     );
     if (unknown) return `there is no parameter ${unknown[0]}`;
+    if (route.takesBytes) return "the body is not the bytes that are wanted";
     if (!json) return route.body?.required ? "the body is missing" : undefined;
     if (!route.body) return undefined;
     const fault = this.fault(route.body.schema, json.value);

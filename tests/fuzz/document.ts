@@ -37,6 +37,8 @@ export interface FuzzRoute {
   scope: Scope | null;
   parameters: Parameter[];
   body: { required: boolean; schema: JsonSchema } | undefined;
+  /** Its body is bytes: no JSON will do. */
+  takesBytes: boolean;
   /** By status: the content types and schemas that are declared. */
   responses: Record<string, Content>;
   isStream: boolean;
@@ -55,10 +57,11 @@ function routeOf(path: string, method: string, described: Described): FuzzRoute 
     key: `${method} ${path}`,
     ...{ method, path, parameters },
     scope: (/Needs the scope (\w+)/.exec(description ?? "")?.[1] as Scope | undefined) ?? null,
-    body: requestBody && {
+    body: requestBody?.content["application/json"] && {
       required: requestBody.required,
-      schema: requestBody.content["application/json"]!.schema!,
+      schema: requestBody.content["application/json"].schema!,
     },
+    takesBytes: requestBody !== undefined && !("application/json" in requestBody.content),
     responses: Object.fromEntries(content),
     isStream: content.some(([, types]) => "text/event-stream" in types),
   };

@@ -13,6 +13,15 @@ import { freePortOffset } from "./port-offset.ts";
 /** The root of this checkout. */
 export const checkout = join(import.meta.dirname, "..", "..");
 
+/** A home makes no backups by itself, unless a test asks for them: they would take its time, and the machine's. */
+export const QUIET = {
+  HOMELAB_DATABASE__BACKUP_SCHEDULE_FULL: "off",
+  HOMELAB_DATABASE__BACKUP_SCHEDULE_DIFF: "off",
+  HOMELAB_DATABASE__BACKUP_SCHEDULE_INCR: "off",
+  HOMELAB_BACKUP__SCHEDULE_CHECK: "off",
+  HOMELAB_BACKUP__SCHEDULE_PROOF: "off",
+};
+
 /** How a command of ours ended; `json` reads its standard output. */
 export interface CliResult extends CommandResult {
   json<T>(): T;
@@ -62,7 +71,7 @@ export class TestHome {
     args: string[],
     options: { env?: Record<string, string>; input?: string; timeout?: number } = {},
   ): Promise<CliResult> {
-    const env = { PATH: process.env["PATH"]!, HOME: process.env["HOME"] ?? "/", ...options.env };
+    const env = { PATH: process.env["PATH"]!, HOME: process.env["HOME"] ?? "/", ...QUIET, ...options.env };
     const argv: [string, ...string[]] = [join(checkout, "homelab"), "--home", this.root, ...args];
     const result = await runAny({ argv, env, input: options.input, timeout: options.timeout ?? 170 });
     return { ...result, json: <T>() => JSON.parse(result.stdout) as T };

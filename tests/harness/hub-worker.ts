@@ -91,7 +91,20 @@ if (import.meta.main) {
   leadership.onChange(() => console.log(leadership.isLeader ? "leads" : "follows"));
   leadership.start();
   const tell = (chore: string, says: string) => console.log(`${chore} ${says}`);
-  const chores = hubChores({ site, leadership, journal, takeBench, drains: {}, purges: {} }, tell);
+  const chores = hubChores(
+    {
+      site,
+      leadership,
+      journal,
+      takeBench,
+      drains: {},
+      purges: {},
+      keepTimetable: async () => [],
+      keepProofs: async () => [],
+      sampleBackups: async () => {},
+    },
+    tell,
+  );
   for (const chore of chores) void repeat(chore, new AbortController().signal, tell);
   process.stdin.setEncoding("utf8").on("data", (text: string) => {
     for (const line of text.split("\n").filter(Boolean)) void begin(line);

@@ -30,7 +30,7 @@ interface Described {
   description?: string;
   security: object[];
   parameters: { name: string; in: string }[];
-  requestBody?: { content: { "application/json": { schema: JsonSchema } } };
+  requestBody?: { content: { "application/json"?: { schema: JsonSchema } } };
   responses: Record<string, { content?: Record<string, unknown> }>;
 }
 
@@ -46,7 +46,7 @@ export async function documentedRoutes(home: TestHome): Promise<DocumentedRoute[
       path,
       scope: scopeOf(described),
       query: described.parameters.filter((parameter) => parameter.in === "query").map(({ name }) => name),
-      body: described.requestBody?.content["application/json"].schema,
+      body: described.requestBody?.content["application/json"]?.schema,
       isStream: Object.values(described.responses).some(({ content }) => content && "text/event-stream" in content),
     })),
   );

@@ -1,5 +1,7 @@
 import { completeSecrets, type Secrets } from "../../src/config/secrets.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import type { Storage } from "../../src/config/storage.ts";
+import { Secret } from "../../src/core/secret.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { oneNodeTopology, type MachineFacts, type NodeSpec, type Topology } from "../../src/cluster/topology.ts";
 
@@ -31,6 +33,7 @@ export const sampleMachine: MachineFacts = {
     patroni: "/usr/bin/patroni",
     pgbouncer: "/usr/sbin/pgbouncer",
     haproxy: "/usr/sbin/haproxy",
+    pgbackrest: "/usr/bin/pgbackrest",
     postgresBin: "/usr/lib/postgresql/17/bin",
   },
 };
@@ -71,3 +74,10 @@ export const sampleSecrets: Secrets = completeSecrets(
   },
   {},
 ).secrets;
+
+/** One repository on the machine's own disk. */
+export const sampleStorage: Storage = {
+  repositories: [
+    { number: 1, name: "local", type: "disk", path: "/srv/homelab/backups", cipher_pass: new Secret("sample-cipher") },
+  ],
+};

@@ -74,6 +74,55 @@ const summary = z
   })
   .meta({ id: "Summary" });
 
+const archiving = z.strictObject({
+  state,
+  says: z.string(),
+  last_segment: z.string().nullable(),
+  last_archived_at: instant.nullable(),
+  waiting_segments: z.int(),
+  hours_left: z.number().nullable().describe("Until the disk of the WAL is full, while nothing is archived"),
+});
+
+const databaseStatus = z
+  .strictObject({
+    cluster: z.string(),
+    postgres_version: z.string(),
+    state,
+    troubles: z.array(z.strictObject({ name: z.string(), state, says: z.string(), hint: z.string().optional() })),
+    recoverable: z
+      .strictObject({ from: instant, to: instant, says: z.string() })
+      .nullable()
+      .describe("Any second of it can be had back; null when nothing can"),
+    last_proven: z.strictObject({ label: z.string(), at: instant }).nullable(),
+    archiving: archiving.nullable(),
+    last_backup: z.strictObject({ label: z.string(), type: z.string(), at: instant }).nullable(),
+    next_backup: z.strictObject({ type: z.string(), at: instant }).nullable(),
+    repositories: z.array(
+      z.strictObject({
+        name: z.string(),
+        type: z.enum(["disk", "s3"]),
+        free_bytes: z.number().nullable(),
+        trouble: z.string().nullable(),
+      }),
+    ),
+    nodes: z.array(
+      z.strictObject({
+        name: z.string(),
+        role: z.string().nullable(),
+        state: z.string().nullable(),
+        timeline: z.int().nullable(),
+        disk_free_bytes: z.number(),
+        connections: z.int().nullable(),
+        max_connections: z.int().nullable(),
+      }),
+    ),
+    databases: z.strictObject({ count: z.int(), size_bytes: z.number().nullable() }).nullable(),
+    pools: z.strictObject({ clients: z.int(), waiting: z.int() }).nullable(),
+    observed_at: instant,
+    stale: z.boolean(),
+  })
+  .meta({ id: "DatabaseStatus" });
+
 const serviceName = z.enum(LOGGED_SERVICES);
 
 const lineCount = z.int().max(5000);
@@ -106,6 +155,12 @@ export const healthContract = {
     tag: "health",
     scope: "read",
     answers: { 200: summary },
+  },
+  "GET /api/database-status": {
+    summary: "One screen: what can be had back, when that was proven, and how the cluster is",
+    tag: "health",
+    scope: "read",
+    answers: { 200: databaseStatus },
   },
   "GET /api/hubs": {
     summary: "Which hub answers, and which one leads",

@@ -5,7 +5,8 @@ import { checkCreatedName } from "../../engines/postgres/names.ts";
 import { databaseProvision } from "../../operations/database/provision.ts";
 import { databaseDrop } from "../../operations/database/drop.ts";
 import { databaseDetails, databaseUrls, deletedList } from "../../reports/databases.ts";
-import { askDatabases } from "../ask-databases.ts";
+import { askDatabases, BACKUP_PATIENCE } from "../ask-databases.ts";
+import { newestBackup } from "../ask-repositories.ts";
 import type { Handlers } from "../call.ts";
 import type { databasesContract } from "../contract/databases.ts";
 import { paginate } from "../paging.ts";
@@ -62,7 +63,7 @@ export function databaseHandlers(services: Services): Handlers<typeof databasesC
     "GET /api/databases/{name}": async ({ params }) => {
       const key = `databases/${params.name}`;
       const { value, observedAt, stale } = await remembered.ask(key, { freshFor: 0 }, () =>
-        databaseDetails(site, params.name),
+        newestBackup(services, BACKUP_PATIENCE).then((newest) => databaseDetails(site, params.name, newest)),
       );
       return { status: 200, body: { ...value, observed_at: observedAt, stale } };
     },

@@ -1,16 +1,17 @@
+import type { Readable } from "node:stream";
 import { sleep } from "../../core/clock.ts";
 import { HomelabError } from "../../core/errors.ts";
 import { addressOf, type AnyInput } from "./address.ts";
 import type { Body, CallInput, ListRoute, Route } from "./contract.ts";
 import { readEvents, type ServerEvent } from "./events.ts";
 import { problemOf } from "./problem.ts";
-import { ConnectionFailed, textOf, type ApiResponse, type Transport } from "./transport.ts";
+import { ConnectionFailed, textOf, type ApiRequest, type ApiResponse, type Transport } from "./transport.ts";
 
 /** A request as a command makes it. */
 interface Asked {
   method: string;
   path: string;
-  body?: string;
+  body?: ApiRequest["body"];
   headers?: Record<string, string>;
   signal?: AbortSignal;
 }
@@ -38,6 +39,19 @@ export class Api {
     const body = input.body === undefined ? undefined : JSON.stringify(input.body);
     const text = await this.text({ method, path, body, signal });
     return (text === "" ? undefined : this.#read(text)) as Body<K>;
+  }
+
+  /** Sends bytes to a route that takes them, and answers its body; `open` may be called again where it is asked to wait. */
+  async upload<K extends Route>(
+    route: K,
+    input: AnyInput,
+    { open, size }: { open: () => Readable; size: number | undefined },
+    signal?: AbortSignal,
+  ): Promise<Body<K>> {
+    const { method, path } = addressOf(route, input);
+    const length: Record<string, string> = size === undefined ? {} : { "content-length": String(size) };
+    const headers = { "content-type": "application/octet-stream", ...length };
+    return this.#read(await this.text({ method, path, headers, body: open, signal })) as Body<K>;
   }
 
   /** A list with all of its pages, or with as many items as are wanted: the body of the first one, with every item. */

@@ -1,16 +1,28 @@
 import type { z } from "zod";
 import type { accountsContract } from "../../api/contract/accounts.ts";
+import type { backupsContract } from "../../api/contract/backups.ts";
 import type { databasesContract } from "../../api/contract/databases.ts";
+import type { dumpsContract } from "../../api/contract/dumps.ts";
 import type { healthContract } from "../../api/contract/health.ts";
+import type { kitContract } from "../../api/contract/kit.ts";
 import type { operationsContract } from "../../api/contract/operations.ts";
 import type { platformContract } from "../../api/contract/platform.ts";
+import type { proofsContract } from "../../api/contract/proofs.ts";
+import type { storageContract } from "../../api/contract/storage.ts";
+import type { restoresContract } from "../../api/contract/restores.ts";
 
 /** Every route that the commands call. Types alone: what checks them stays with the server, and costs a command nothing. */
 type FullContract = typeof accountsContract &
+  typeof backupsContract &
   typeof databasesContract &
+  typeof dumpsContract &
   typeof healthContract &
+  typeof kitContract &
   typeof operationsContract &
-  typeof platformContract;
+  typeof restoresContract &
+  typeof platformContract &
+  typeof storageContract &
+  typeof proofsContract;
 
 /** A route by its name: `GET /api/databases/{name}`. */
 export type Route = keyof FullContract;

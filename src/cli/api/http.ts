@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import type { Readable } from "node:stream";
 import { ConnectionFailed, type ApiRequest, type ApiResponse } from "./transport.ts";
 
 /** Where a request goes. */
@@ -14,7 +15,7 @@ const SILENCE_OF_EVENTS = 45_000;
 /** Sends one request over a connection of its own. @throws ConnectionFailed, or the signal's own reason */
 export async function sendHttp(target: Target, request: ApiRequest): Promise<ApiResponse> {
   const { method, path, headers, body, signal } = request;
-  const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+  const length = typeof body !== "string" ? {} : { "content-length": String(Buffer.byteLength(body)) };
   const options: RequestOptions = {
     ...("url" in target ? addressOf(target.url) : target),
     path: "url" in target ? `${target.url.pathname.replace(/\/+$/, "")}${path}` : path,
@@ -43,6 +44,7 @@ function answerOf(sent: ClientRequest, { body, headers }: ApiRequest): Promise<I
       socket.once("connect", () => {
         connected = true;
         sent.setTimeout(silence);
+        if (typeof body === "function") sendAll(body(), sent);
       });
     });
     sent.once("timeout", () => sent.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })));
@@ -51,6 +53,17 @@ function answerOf(sent: ClientRequest, { body, headers }: ApiRequest): Promise<I
       reject(error.name === "AbortError" ? error : new ConnectionFailed(error, !connected)),
     );
     sent.once("response", resolve);
-    sent.end(body);
+    if (typeof body !== "function") sent.end(body);
   });
+}
+
+/** Sends bytes as far as they are wanted: whoever refuses them answers before they are all there. */
+function sendAll(bytes: Readable, sent: ClientRequest): void {
+  bytes.once("error", (error) => sent.destroy(error));
+  sent.once("close", () => bytes.destroy());
+  sent.once("response", ({ statusCode = 0 }: IncomingMessage) => {
+    if (statusCode < 400) return;
+    bytes.unpipe(sent).destroy();
+  });
+  bytes.pipe(sent);
 }

@@ -1,10 +1,13 @@
+import type { Readable } from "node:stream";
+
 /** One request to the API, by whatever way it goes. */
 export interface ApiRequest {
   method: string;
   /** With its query. */
   path: string;
   headers: Record<string, string>;
-  body?: string;
+  /** A text; or what opens the bytes, once there is a connection for them. */
+  body?: string | (() => Readable);
   signal?: AbortSignal;
 }
 

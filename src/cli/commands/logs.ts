@@ -7,7 +7,10 @@ import type { Context } from "../context.ts";
 type Log = Body<"GET /api/logs/{service}">;
 type Service = Log["service"];
 
-const SERVICES: Service[] = ["agent", "hub", "etcd", "patroni", "postgres", "haproxy", "pgbouncer", "pgbouncer-ro"];
+const SERVICES: Service[] = [
+  ...(["agent", "hub", "etcd", "patroni", "postgres", "haproxy"] as const),
+  ...(["pgbouncer", "pgbouncer-ro", "pgbackrest", "archiving"] as const),
+];
 
 const LEVELS = ["info", "warn", "error"] as const;
 

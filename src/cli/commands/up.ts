@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { oneNodeTopology, type MachineFacts, type Topology } from "../../cluster/topology.ts";
 import { loadSettings, rememberFlags } from "../settings-files.ts";
 import { formatBytes, formatSeconds } from "../../core/units.ts";
+import { releaseBallast } from "../../host/ballast.ts";
 import { exists } from "../../host/files.ts";
 import { isRoot, SYSTEM_USER } from "../../host/account.ts";
 import { freeBytes, missingPackages } from "../../host/machine.ts";
@@ -9,26 +10,35 @@ import { checkSystem } from "../../host/preflight.ts";
 import { systemdRuns } from "../../host/systemd.ts";
 import { openJournal } from "../../journal/open.ts";
 import { programIn } from "../../host/program.ts";
+import { walFolder } from "../../reports/archiving.ts";
 import { openSite, readInstallation, writeInstallation } from "../../site/installation.ts";
 import { checkSecretVariables } from "../../config/secrets.ts";
 import type { EffectiveConfig } from "../../config/load.ts";
 import { bundleFolder, type Context } from "../context.ts";
 import { openDashboard, readAdminPassword, type Dashboard } from "../first-admin.ts";
+import { kitStatus } from "../../site/kit-state.ts";
+import { refuseHalfRecovered } from "../../site/recovery-note.ts";
 import { operateHere } from "../operate-here.ts";
 import { paint } from "../output.ts";
 import { prepareMachine } from "../prepare-machine.ts";
+import { refuseFlagsWithoutKit } from "../recover-checks.ts";
 import { findMachine, refuseEarly, refuseViolations } from "../up-checks.ts";
 
 /** What `up` takes beside the global flags. */
 export interface UpFlags {
   portOffset?: number;
   listen?: string;
+  recover?: string;
 }
 
 /** Sets up what is missing, starts everything, says where things are. */
 export async function up(context: Context, flags: UpFlags): Promise<void> {
   const { paths, out } = context;
+  if (flags.recover !== undefined)
+    return (await import("./recover.ts")).recover(context, { ...flags, recover: flags.recover });
+  refuseFlagsWithoutKit(flags);
   const begun = performance.now();
+  await refuseHalfRecovered(paths);
   const password = await readAdminPassword(process.env);
   const missing = await missingPackages();
   checkSystem(missing);
@@ -45,7 +55,11 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
   const machine = missing.length > 0 ? await findMachine(context, config, []) : before;
   // Only now are the versions of fresh packages known.
   if (missing.length > 0) refuseViolations(oneNodeTopology(paths.root, config.settings, machine));
-  if (!context.flags.dryRun) await remember(context, config, machine, flags);
+  if (!context.flags.dryRun) {
+    // First of all: on a full disk nothing below could be written.
+    await makeRoom(context, oneNodeTopology(paths.root, config.settings, machine));
+    await remember(context, config, machine, flags);
+  }
   const site = openSite(paths.root, { ...config, machine }, program, process.env);
   try {
     const finished = await operateHere(context, site, fresh ? "cluster.create" : "cluster.converge", {});
@@ -54,10 +68,22 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
     const dashboard = await openDashboard(context, site.topology, { fresh, password });
     const seconds = (performance.now() - begun) / 1000;
     if (context.flags.json) out.json({ ...summary(site.topology, changed), dashboard });
-    else tell(context, site.topology, { fresh, changed, seconds, boots, dashboard });
+    else {
+      tell(context, site.topology, { fresh, changed, seconds, boots, dashboard });
+      await remindOfKit(context);
+    }
   } finally {
     await site.close();
   }
+}
+
+/** PostgreSQL that stopped on a full disk gets the space that was put by for it. */
+async function makeRoom({ out }: Context, topology: Topology): Promise<void> {
+  const bytes = await releaseBallast(walFolder(topology));
+  if (bytes > 0)
+    out.note(
+      `The disk of the WAL is full: ${formatBytes(bytes)} that were put by for that are free now. Free more soon.`,
+    );
 }
 
 /** Says what will be done before it is done. */
@@ -74,7 +100,7 @@ function announce({ paths, out, flags }: Context, { ports, listen }: Topology, m
 }
 
 /** From here on, every other command goes by what was written here. */
-async function remember(
+export async function remember(
   context: Context,
   config: EffectiveConfig,
   machine: MachineFacts,
@@ -100,6 +126,13 @@ async function changedSteps({ paths }: Context, id: `op_${string}`): Promise<str
   } finally {
     await journal.close();
   }
+}
+
+/** A lost machine is had back by a repository and a kit, and the second is easily forgotten. */
+async function remindOfKit({ paths, out }: Context): Promise<void> {
+  const { made_at, reason } = await kitStatus(paths);
+  if (made_at === null) out.note("No recovery kit yet: homelab platform kit");
+  else if (reason) out.note(`${reason.charAt(0).toUpperCase()}${reason.slice(1)}: homelab platform kit`);
 }
 
 const summary = ({ scope, paths, ports, settings, listen }: Topology, changed: string[]) => ({

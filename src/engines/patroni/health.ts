@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import type { Topology } from "../../cluster/topology.ts";
 import type { Health } from "../../core/health.ts";
 import { errorMessage } from "../../core/errors.ts";
+import { exists } from "../../host/files.ts";
 import { lastLogLine } from "../logs.ts";
 import { patroniMember } from "./client.ts";
 
@@ -34,6 +35,12 @@ export async function patroniHealth(topology: Topology): Promise<Health> {
       facts,
     };
   } catch (error) {
+    if (await exists(topology.paths.replacing))
+      return {
+        state: "down",
+        says: "held back: the data directory is being replaced",
+        hint: "homelab op list shows by which operation; homelab op watch follows it.",
+      };
     return {
       state: "down",
       says: `Patroni does not answer: ${errorMessage(error)}`,

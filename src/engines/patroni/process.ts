@@ -19,6 +19,8 @@ export function patroniProcess(topology: Topology): ProcessSpec {
     // initdb can start, and be broken all the same (faults: F83).
     onlyIf: topology.paths.bootstrapped,
     orWhile: join(topology.paths.run, "bootstrapping.pid"),
+    // What a restore has not brought to its target yet must not be started: Patroni would, and take no heed of the target.
+    unless: topology.paths.replacing,
     leaves: { pidFile: join(topology.paths.postgresData, "postmaster.pid"), stop: { signal: "SIGINT", grace: 60 } },
   };
 }

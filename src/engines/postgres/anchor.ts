@@ -11,7 +11,23 @@ export interface Anchor {
   rotation?: { old: string; until: string };
   /** While the database is deleted but not gone. */
   deleted?: { name: string; at: string; until: string; dump: string; connectionLimit: number };
+  /** While it waits beside the database that it was restored from. Its roles are that one's; nobody logs in to it. */
+  restored?: Restored;
+  /** While it is kept because another took its place. */
+  replaced?: { of: string; at: string; until: string; by: Restored };
 }
+
+/** Where a restored database comes from. */
+export type Restored = {
+  /** The name that it would take the place of. */
+  of: string;
+  /** The name that it waits under. */
+  name: string;
+  at: string;
+  /** The moment that it is of, where that is known. */
+  asOf: string | null;
+  backup: string;
+};
 
 const MARK = "homelab ";
 

@@ -30,15 +30,23 @@ export const setForRole = (role: string, setting: string, value: string) =>
 /** Settings that are lists: given as one literal, `a, b` would become a single name (pg_dump's dumputils.c has the same). */
 const LISTS = new Set(["search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"]);
 
-/** A setting of another role, as the catalog has it (`search_path=app, "My Schema"`). */
-export function copySetting(role: string, stored: string): string {
+/** A setting as the catalog has it (`search_path=app, "My Schema"`), to be set elsewhere. */
+function assignment(stored: string): string {
   const at = stored.indexOf("=");
   const [setting, value] = [stored.slice(0, at), stored.slice(at + 1)];
-  if (!LISTS.has(setting)) return setForRole(role, setting, value);
+  if (!LISTS.has(setting)) return `SET ${id(setting)} = ${text(value)}`;
   const items = value.match(/"(?:[^"]|"")*"|[^",\s]+/g) ?? [""];
   const plain = items.map((item) => (item.startsWith('"') ? item.slice(1, -1).replaceAll('""', '"') : item));
-  return `ALTER ROLE ${id(role)} SET ${id(setting)} = ${plain.map(text).join(", ")}`;
+  return `SET ${id(setting)} = ${plain.map(text).join(", ")}`;
 }
+
+/** A setting of another role; with a database, only for sessions in that. */
+export const copySetting = (role: string, stored: string, database?: string): string =>
+  `ALTER ROLE ${id(role)} ${database === undefined ? "" : `IN DATABASE ${id(database)} `}${assignment(stored)}`;
+
+/** A setting of another database. */
+export const copyDatabaseSetting = (database: string, stored: string): string =>
+  `ALTER DATABASE ${id(database)} ${assignment(stored)}`;
 
 export const grantRole = (role: string, to: string) => `GRANT ${id(role)} TO ${id(to)}`;
 export const commentOnRole = (role: string, comment: string) => `COMMENT ON ROLE ${id(role)} IS ${text(comment)}`;
@@ -52,15 +60,51 @@ export const createDatabase = (name: string, owner: string, template: string) =>
 /** The platform's own, in UTF-8 whatever the cluster's own encoding is. */
 export const createPlatformDatabase = (name: string, owner: string) =>
   `CREATE DATABASE ${id(name)} OWNER ${id(owner)} TEMPLATE template0 ENCODING 'UTF8' STRATEGY wal_log CONNECTION LIMIT 0`;
+/** How a database sorts and encodes text. */
+export type DatabaseLocale = {
+  encoding: string;
+  collate: string;
+  ctype: string;
+  /** `c` for libc, `i` for ICU, `b` for PostgreSQL's own. */
+  provider: string;
+  /** The locale of a provider other than libc. */
+  locale: string | null;
+};
+
+function localeClauses({ encoding, collate, ctype, provider, locale }: DatabaseLocale): string {
+  const libc = `ENCODING ${text(encoding)} LC_COLLATE ${text(collate)} LC_CTYPE ${text(ctype)}`;
+  if (provider === "i") return `${libc} LOCALE_PROVIDER icu ICU_LOCALE ${text(locale ?? "")}`;
+  return provider === "b" ? `${libc} LOCALE_PROVIDER builtin BUILTIN_LOCALE ${text(locale ?? "")}` : libc;
+}
+
+/** An empty database that sorts and encodes as another one does; nobody but a superuser gets in. */
+export const createDatabaseLike = (name: string, owner: string, locale: DatabaseLocale) =>
+  `CREATE DATABASE ${id(name)} OWNER ${id(owner)} TEMPLATE template0 STRATEGY wal_log CONNECTION LIMIT 0 ${localeClauses(locale)}`;
 export const renameDatabase = (name: string, to: string) => `ALTER DATABASE ${id(name)} RENAME TO ${id(to)}`;
 export const limitConnections = (name: string, limit: number) =>
   `ALTER DATABASE ${id(name)} CONNECTION LIMIT ${Math.trunc(limit)}`;
 export const allowConnections = (name: string, allow: boolean) =>
   `ALTER DATABASE ${id(name)} ALLOW_CONNECTIONS ${allow}`;
+/** A setting of ALTER SYSTEM goes; what is in the configuration files holds again. */
+export const resetSystem = (setting: string) => `ALTER SYSTEM RESET ${id(setting)}`;
 export const dropDatabase = (name: string) => `DROP DATABASE IF EXISTS ${id(name)} WITH (FORCE)`;
 export const revokeAllFromPublic = (name: string) => `REVOKE ALL ON DATABASE ${id(name)} FROM PUBLIC`;
 export const grantConnect = (name: string, roles: string[]) =>
   `GRANT CONNECT ON DATABASE ${id(name)} TO ${roles.map(id).join(", ")}`;
+
+export const revokeConnect = (name: string, roles: string[]) =>
+  `REVOKE CONNECT ON DATABASE ${id(name)} FROM ${roles.map(id).join(", ")}`;
+
+export const dropSchema = (name: string) => `DROP SCHEMA IF EXISTS ${id(name)} CASCADE`;
+
+/** A table of a schema, as statements name it. */
+export const tableName = ({ schema, table }: { schema: string; table: string }) => `${id(schema)}.${id(table)}`;
+
+/** How a trigger fires, as pg_trigger.tgenabled has it. */
+export type TriggerState = "O" | "D" | "R" | "A";
+const TRIGGER_STATES = { O: "ENABLE", D: "DISABLE", R: "ENABLE REPLICA", A: "ENABLE ALWAYS" };
+export const setTrigger = (table: { schema: string; table: string }, trigger: string, state: TriggerState) =>
+  `ALTER TABLE ONLY ${tableName(table)} ${TRIGGER_STATES[state]} TRIGGER ${id(trigger)}`;
 
 /** Inside a database: schema public for the owner alone. */
 export const ownSchema = (owner: string) => [
@@ -81,6 +125,20 @@ export function schemaPrivileges(owner: string, readOnly: string): string[] {
     `${defaults} GRANT USAGE ON SCHEMAS TO ${id(readOnly)}`,
   ];
 }
+
+const RIGHT_TO_DATABASE = /^(CREATE|TEMPORARY|CONNECT)$/;
+
+/** A right to a database, as another one has it. @throws Error for a word that is no such right */
+export function grantOnDatabase(name: string, right: string, role: string, withOption: boolean): string {
+  if (!RIGHT_TO_DATABASE.test(right)) throw new Error(`${right} is no right to a database`);
+  return `GRANT ${right} ON DATABASE ${id(name)} TO ${id(role)}${withOption ? " WITH GRANT OPTION" : ""}`;
+}
+
+export const reassignOwned = (role: string, to: string) => `REASSIGN OWNED BY ${id(role)} TO ${id(to)}`;
+export const createSchema = (name: string, owner: string) =>
+  `CREATE SCHEMA IF NOT EXISTS ${id(name)} AUTHORIZATION ${id(owner)}`;
+export const createExtensionIn = (name: string, schema: string) =>
+  `CREATE EXTENSION IF NOT EXISTS ${id(name)} WITH SCHEMA ${id(schema)} CASCADE`;
 
 export const createExtension = (name: string) =>
   `CREATE EXTENSION IF NOT EXISTS ${id(name)} WITH SCHEMA public CASCADE`;

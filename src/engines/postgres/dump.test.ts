@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sampleTopology } from "../../../tests/harness/sample-topology.ts";
-import { conninfo, dumpCommand, listDumpCommand, pgpassLine } from "./dump.ts";
+import { pgpassLine } from "../pgpass.ts";
+import { conninfo, dumpCommand, listDumpCommand } from "./dump.ts";
 
 const topology = sampleTopology();
 

@@ -43,3 +43,14 @@ export async function checkExtensions(session: Session, names: string[]): Promis
     }
   }
 }
+
+/** Those of these that an owner may not make by himself. */
+export async function untrustedAmong(session: Session, names: string[]): Promise<string[]> {
+  if (names.length === 0) return [];
+  const rows = await session.query<{ name: string }>(
+    `SELECT v.name FROM pg_catalog.pg_available_extension_versions v WHERE v.name = ANY($1)
+     GROUP BY v.name HAVING NOT bool_or(v.trusted) ORDER BY v.name`,
+    [names],
+  );
+  return rows.map(({ name }) => name);
+}

@@ -80,6 +80,9 @@ export function rolesOf(database: string): DatabaseRoles {
   };
 }
 
+/** The login that fills a database while nobody else may enter it; it goes when that is done. */
+export const loaderOf = (database: string): string => roleName(database, "load");
+
 /**
  * `<database>_<suffix>`; a name that would not fit is cut and marked with a hash of the whole. It then begins with an
  * underscore, which no name that we create does: nobody can make a database whose roles would be another's.

@@ -10,6 +10,8 @@ import { issueCertificates } from "../steps/issue-certificates.ts";
 import { makePlatformDatabaseStep } from "../steps/make-platform-database.ts";
 import { makePlatformRoles } from "../steps/make-platform-roles.ts";
 import { makeSecrets } from "../steps/make-secrets.ts";
+import { makeStanzaStep } from "../steps/make-stanza.ts";
+import { makeStorage } from "../steps/make-storage.ts";
 import { poolsPaused } from "../steps/pools-paused.ts";
 import { prepareFolders } from "../steps/prepare-folders.ts";
 import { proveConnections } from "../steps/prove-connections.ts";
@@ -51,12 +53,15 @@ export const clusterConverge: Operation<Record<string, never>> = {
   steps: [
     prepareFolders,
     makeSecrets,
+    makeStorage,
     issueCertificates,
     writeConfiguration,
     startAgentStep,
     startAllServices,
     applyConfiguration,
     applySettings,
+    // Before archiving begins, in a home that had none.
+    makeStanzaStep,
     poolsPaused([restartForSettings]),
     makePlatformRoles,
     makePlatformDatabaseStep,

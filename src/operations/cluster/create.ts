@@ -8,6 +8,8 @@ import { issueCertificates } from "../steps/issue-certificates.ts";
 import { makePlatformDatabaseStep } from "../steps/make-platform-database.ts";
 import { makePlatformRoles } from "../steps/make-platform-roles.ts";
 import { makeSecrets } from "../steps/make-secrets.ts";
+import { makeStanzaStep } from "../steps/make-stanza.ts";
+import { makeStorage } from "../steps/make-storage.ts";
 import { prepareFolders } from "../steps/prepare-folders.ts";
 import { proveConnections } from "../steps/prove-connections.ts";
 import { startAgentStep } from "../steps/start-agent.ts";
@@ -37,6 +39,7 @@ export const clusterCreate: Operation<Record<string, never>> = {
   steps: [
     prepareFolders,
     makeSecrets,
+    makeStorage,
     issueCertificates,
     writeConfiguration,
     startAgentStep,
@@ -44,6 +47,7 @@ export const clusterCreate: Operation<Record<string, never>> = {
     applyConfiguration,
     startEtcd,
     bootstrapPostgresStep,
+    makeStanzaStep,
     startAllServices,
     makePlatformRoles,
     makePlatformDatabaseStep,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { HomelabError } from "../../core/errors.ts";
+import { listDatabases } from "../../engines/postgres/databases.ts";
 import { requireOurs } from "../../site/find-database.ts";
 import type { Guard, Operation } from "../operation.ts";
 import { databaseName } from "./database-name.ts";
@@ -15,6 +16,17 @@ const isNotProtected: Guard<DropInput> = async ({ input, site }) => {
   });
 };
 
+/** What was restored from it, or kept for it, belongs to its roles. */
+const nothingIsBeside: Guard<DropInput> = async ({ input, site }) => {
+  const rows = await listDatabases(await (await site.postgres()).admin());
+  const beside = rows.filter(({ anchor }) => (anchor?.restored ?? anchor?.replaced)?.of === input.name);
+  if (beside.length === 0) return;
+  const names = beside.map(({ name }) => name);
+  throw new HomelabError("not_allowed", `${names.join(", ")} stands beside ${input.name} and belongs to its roles`, {
+    hint: `homelab db discard ${names[0]}`,
+  });
+};
+
 /** Deletes a database softly: out of the way at once, and there to be had back for a week. */
 export const databaseDrop: Operation<DropInput> = {
   name: "database.drop",
@@ -26,7 +38,7 @@ export const databaseDrop: Operation<DropInput> = {
   input: z.strictObject({ name: databaseName }),
   confirm: ({ name }) => name,
   locks: (input) => [`cluster/database/${input.name}`],
-  guards: [isNotProtected],
+  guards: [isNotProtected, nothingIsBeside],
   steps: [refuseConnections, keepDump, renameAway, keepCredentials],
   result: async ({ input, site, output }) => {
     const { deletedName, dump } = output<Refused>("refuse-connections")!;

@@ -24,6 +24,16 @@ const isOursOrFree: Guard<ProvisionInput> = async ({ input, site }) => {
       hint: "Leave --owner out: a database keeps its owner.",
     });
   }
+  const { restored, replaced } = found?.anchor ?? {};
+  if (restored || replaced) {
+    throw new HomelabError(
+      "database_exists",
+      `${input.name} stands beside ${(restored ?? replaced)!.of}, and no app uses it`,
+      {
+        hint: "homelab db list-restores shows what can be done with it.",
+      },
+    );
+  }
   if (!found || found.anchor) return;
   throw new HomelabError("database_exists", `the database ${input.name} exists and was not made by homelab`, {
     hint: "Choose another name.",

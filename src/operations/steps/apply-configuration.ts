@@ -57,7 +57,7 @@ export const applyConfiguration: Step<unknown> = {
   plan: () => "reload or restart the services whose files changed",
   check: async (context) => (await stale(context)).length === 0,
   async run(context) {
-    const rendered = nodeFiles(context.site.topology, await context.site.secrets());
+    const rendered = nodeFiles(context.site.topology, await context.site.secrets(), await context.site.storage());
     const services = await stale(context);
     for (const { spec, files } of services) await apply(context, spec, files, rendered);
     return { says: services.map(({ spec }) => spec.name).join(", ") };

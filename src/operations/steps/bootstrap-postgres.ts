@@ -59,7 +59,7 @@ async function waitForPrimary({ site, signal }: StepContext<unknown>): Promise<v
  * Has Patroni take its next turn now, in which it writes who the members are. Until then failsafe mode has nothing to go
  * by, and an etcd that dies takes the primary with it (measured: demoted in the first two seconds).
  */
-async function noteMembers({ site, signal }: StepContext<unknown>): Promise<void> {
+export async function noteMembers({ site, signal }: StepContext<unknown>): Promise<void> {
   const secrets = await site.secrets();
   const wake = () => patchConfiguration(site.topology, secrets, { failsafe_mode: true });
   const isTaken = () =>

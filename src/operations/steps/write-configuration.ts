@@ -6,7 +6,7 @@ import { nodeServices } from "../../site/node-services.ts";
 import type { Step, StepContext } from "../operation.ts";
 
 async function differing({ site }: StepContext<unknown>): Promise<RenderedFile[]> {
-  const files = nodeFiles(site.topology, await site.secrets());
+  const files = nodeFiles(site.topology, await site.secrets(), await site.storage());
   const same = await Promise.all(
     files.map(async (file) => (await readText(file.path)) === file.content && (await modeOf(file.path)) === file.mode),
   );

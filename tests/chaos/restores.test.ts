@@ -1,0 +1,4 @@
+import { groups } from "./groups.ts";
+import { chaosOf } from "./trials.ts";
+
+chaosOf(groups.restores);
