@@ -56,6 +56,10 @@ async function lookAgain({ accounts, journal }: WorkParts): Promise<void> {
 /** Milliseconds that nobody but a chore waits for the repositories: one in trouble is given up by itself before. */
 const UNHURRIED = 200_000;
 
+/** S3 servers count requests, and a week of WAL takes ten for each listing: there, once a minute is enough. */
+const areAllHere = async (site: Services["site"]): Promise<boolean> =>
+  (await site.storage()).repositories.every(({ type }) => type === "disk");
+
 function choresOf(services: Services, parts: WorkParts, tell: Tell) {
   const { site, remembered } = services;
   const { leadership, journal, accounts, answers, benches } = parts;
@@ -82,7 +86,7 @@ function choresOf(services: Services, parts: WorkParts, tell: Tell) {
         ...(await keepDumps({ site, journal }, runner)),
       ],
       keepProofs: (runner) => startedBy(keepProofs, runner),
-      sampleBackups: async () => numbers.take(await repositories(true)),
+      sampleBackups: async () => numbers.take(await repositories(await areAllHere(site))),
     },
     tell,
   );
