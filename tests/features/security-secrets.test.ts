@@ -139,7 +139,7 @@ describe("S08: after making, rotating, deleting, failing and restarting", () => 
   test("S08: only the files that exist to hold a secret hold one, and each is closed to others", () => {
     const holders = filesHolding(home.root, secrets);
     const allowed =
-      /^(secrets\.json|etc\/patroni\.yml|etc\/pgbouncer_users\.txt|run\/patroni\.pgpass|credentials\/[^/]+\.json)$/;
+      /^(secrets\.json|storage\.json|etc\/(patroni\.yml|pgbouncer_users\.txt|pgbackrest\.(conf|pgpass))|run\/patroni\.pgpass|credentials\/[^/]+\.json)$/;
     expect(Object.keys(holders).filter((path) => !allowed.test(path))).toEqual([]);
     expect(Object.keys(holders)).toEqual(
       expect.arrayContaining(["secrets.json", "etc/patroni.yml", "credentials/shop.json"]),
@@ -183,6 +183,7 @@ test("S36: folders are closed, but for the way to the program and to the CA's ce
   );
   expect(modes).toEqual({
     app: "0755",
+    backups: "0700",
     "ca.crt": "0644",
     credentials: "0700",
     data: "0700",
@@ -191,8 +192,10 @@ test("S36: folders are closed, but for the way to the program and to the CA's ce
     "homelab.yaml": "0644",
     logs: "0700",
     run: "0700",
+    scratch: "0700",
     "secrets.json": "0600",
     state: "0700",
+    "storage.json": "0600",
     tls: "0700",
   });
   const own = walk(join(home.root, "..")).find(({ path }) => path === "home")!;

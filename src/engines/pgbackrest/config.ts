@@ -71,6 +71,8 @@ function renderConf(topology: Topology, storage: Storage): RenderedFile {
         "log-level-console": "warn",
         "log-level-file": "info",
         "lock-path": join(paths.run, "pgbackrest"),
+        // Its own modes would let the group read; those of whoever calls it are closed.
+        "neutral-umask": "n",
         "spool-path": paths.archiveSpool,
         "archive-async": "y",
         // A segment that cannot be stored must be tried again soon, not after the default's minute.
