@@ -3,7 +3,7 @@ type Operation = {
   description?: string;
   tags: string[];
   parameters: { name: string; in: string; required: boolean }[];
-  requestBody?: { content: Record<string, { schema: unknown }> };
+  requestBody?: { content: Record<string, { schema?: unknown }> };
   responses: Record<string, unknown>;
 };
 
@@ -51,6 +51,7 @@ function item({ path, method, operation }: { path: string; method: string; opera
   return `<details><summary><code><span class="method">${method.toUpperCase()}</span> ${text(path)}</code><br>${text(summary)}</summary>
 <p>${text(description ?? "Open to everybody.")}</p>
 ${rows.length > 0 ? `<ul>${rows.join("")}</ul>` : ""}
-${content ? `<p><code>${text(kind!)}</code></p><pre>${text(JSON.stringify(content.schema, null, 2))}</pre>` : ""}
+${kind ? `<p>Takes <code>${text(kind)}</code></p>` : ""}
+${content?.schema ? `<pre>${text(JSON.stringify(content.schema, null, 2))}</pre>` : ""}
 <p>Answers: ${Object.keys(responses).map(text).join(", ")}</p></details>`;
 }

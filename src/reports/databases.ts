@@ -34,7 +34,7 @@ export interface DeletedDatabase {
 }
 
 /** The newest backup that can be relied on. */
-export type NewestBackup = { startedAt: string; stoppedAt: string } | undefined;
+export type NewestBackup = { stoppedAt: string } | undefined;
 
 function summary(row: DatabaseRow, samples: Samples | undefined, newest: NewestBackup): DatabaseSummary {
   const createdAt = row.anchor?.createdAt;
@@ -45,7 +45,7 @@ function summary(row: DatabaseRow, samples: Samples | undefined, newest: NewestB
     connections: row.connections,
     managed: row.anchor !== undefined,
     protected: row.anchor?.protected ?? isSystemDatabase(row.name),
-    last_backup_at: newest && createdAt && createdAt < newest.startedAt ? newest.stoppedAt : null,
+    last_backup_at: newest && createdAt && createdAt < newest.stoppedAt ? newest.stoppedAt : null,
   };
 }
 

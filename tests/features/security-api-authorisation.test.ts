@@ -28,14 +28,16 @@ const MAY: Record<string, string> = {
     | POST /api/session/confirm | POST /api/session/password | GET /api/sessions | DELETE /api/sessions/{id}
     | GET /api/databases/{name}/dumps
     | GET /api/platform/kit | GET /api/health | GET /api/hubs | GET /api/cluster | GET /api/summary | GET /api/events | GET /metrics
-    | GET /api/storage`,
+    | GET /api/storage | GET /api/backups | GET /api/backups/retention | GET /api/backups/timetable | GET /api/database-status
+    | GET /api/proofs | GET /api/recovery-window | GET /api/restores`,
   provision: `POST /api/databases | POST /api/databases/provision-for-service | DELETE /api/databases/{name}
     | GET /api/databases/{name}/url | POST /api/databases/{name}/undelete | POST /api/databases/{name}/rotate
     | POST /api/databases/{name}/finish-rotation | GET /api/databases/{name}/export | POST /api/databases/{name}/import
     | POST /api/databases/{name}/branches`,
   operate: `POST /api/databases/{name}/dumps | POST /api/tasks | PATCH /api/tasks/{id} | GET /api/logs/{service} | GET /api/logs/{service}/events
     | GET /api/config | POST /api/cluster/converge | POST /api/services/{service}/restart
-    | POST /api/storage/{name}/test`,
+    | POST /api/storage/{name}/test | POST /api/backups | POST /api/backups/check | POST /api/proofs | POST /api/restores
+    | POST /api/restores/{name}/switch-to | DELETE /api/restores/{name} | POST /api/databases/{name}/switch-back`,
   admin: `POST /api/setup/link | GET /api/users | POST /api/users | PATCH /api/users/{name} | DELETE /api/users/{name}
     | GET /api/keys | POST /api/keys | DELETE /api/keys/{prefix} | GET /api/audit | GET /api/audit/proof
     | DELETE /api/deleted-databases/{deleted_name} | POST /api/storage | DELETE /api/storage/{name} | POST /api/platform/kit

@@ -36,7 +36,10 @@ test("S24: a field that a route does not know is an error, and is named, on ever
       const answer = await admin.ask(route.method, pathToNothing(route), { body, headers });
       const refused = answer.status === 422 && answer.text.includes(`"field":"${field}","message":"unknown field"`);
       const malformed = answer.status === 400 && ["__proto__", "constructor"].includes(field);
-      if (!refused && !malformed) wrong.push([route.method, route.path, field, answer.status, answer.text]);
+      // What takes a file has no fields.
+      const takesBytes = answer.status === 422 && answer.text.includes("expected the bytes themselves");
+      if (!refused && !malformed && !takesBytes)
+        wrong.push([route.method, route.path, field, answer.status, answer.text]);
     }
   for (const route of routes.filter(({ path, isStream }) => path.startsWith("/api/") && !isStream)) {
     if (route.path.endsWith("sso/callback")) continue;
