@@ -86,7 +86,7 @@ test("S08: no process was given one, as an argument or in its environment", () =
 test("S08: only the files that exist to hold a secret hold one: no log, no journal, no data file, no snapshot", () => {
   const holders = filesHolding(home.root, canaries.secrets);
   const allowed =
-    /^(secrets\.json|etc\/patroni\.yml|etc\/pgbouncer_users\.txt|run\/patroni\.pgpass|credentials\/[^/]+\.json)$/;
+    /^(secrets\.json|storage\.json|etc\/(patroni\.yml|pgbouncer_users\.txt|pgbackrest\.(conf|pgpass))|run\/patroni\.pgpass|credentials\/[^/]+\.json)$/;
   expect(Object.entries(holders).filter(([path]) => !allowed.test(path))).toEqual([]);
   expect(
     new Set(
