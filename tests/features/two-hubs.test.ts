@@ -63,6 +63,9 @@ async function expectDeletedOnce(name: string, id: string): Promise<void> {
 describe("F80: of two hubs", () => {
   test("one leads; the other answers reads, and what it is asked to change the leader does", async () => {
     expect(await leads(second)).toBe(false);
+    // It has only just begun: who leads it hears of at its first look.
+    const knows = async () => (await second.ask("GET", "/api/hubs")).body["leader"] !== null;
+    await waitUntil(knows, { timeout: 10, every: 50, what: "the other knows who leads" });
     const created = await second.ask("POST", "/api/databases", { database_name: "through_second" });
     expect(created).toMatchObject({ status: 201, body: { database: "through_second" } });
     expect(await ask(String(created.body["pooled_url"]), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
