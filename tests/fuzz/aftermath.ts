@@ -53,11 +53,18 @@ async function complaints(home: TestHome): Promise<string[]> {
   return bad.slice(0, 20).map((line) => `the hub's log: ${line.slice(0, 1000)}`);
 }
 
+/** What only trying can tell: a place that is not there, or does not let us write. */
+const TRIES = ["storage.add"];
+
 /** Operations that were let in and then failed: their guards should have known. */
 async function failedOperations(port: number, key: string): Promise<string[]> {
   const url = `http://127.0.0.1:${port}/api/operations?state=failed&limit=1000`;
-  const { items } = (await (await fetch(url, { headers: { "x-api-key": key } })).json()) as { items: object[] };
-  return items.map((operation) => `an operation failed: ${JSON.stringify(operation)}`);
+  const { items } = (await (await fetch(url, { headers: { "x-api-key": key } })).json()) as {
+    items: { operation: string }[];
+  };
+  return items
+    .filter(({ operation }) => !TRIES.includes(operation))
+    .map((operation) => `an operation failed: ${JSON.stringify(operation)}`);
 }
 
 /** Opens as many streams as one caller may have; answers how many there were. */

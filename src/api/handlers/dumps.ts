@@ -27,7 +27,8 @@ export function dumpHandlers(services: Services): Handlers<typeof dumpsContract>
   let exports = 0;
   return {
     "GET /api/databases/{name}/export": async ({ params, request, signal, audit }) => {
-      await requireExportable(await (await site.postgres()).admin(), params.name);
+      const look = async () => requireExportable(await (await site.postgres()).admin(), params.name);
+      await look();
       const headers = { "content-disposition": disposition(params.name) };
       if (request.method === "HEAD") return { status: 200, text: "", type: BYTES, headers };
       if (exports >= MOST_EXPORTS)
@@ -39,7 +40,14 @@ export function dumpHandlers(services: Services): Handlers<typeof dumpsContract>
       // Also when nobody has read a byte of it yet.
       signal.addEventListener("abort", () => void dump.return(undefined).catch(() => {}), { once: true });
       // What goes wrong before the first byte is told as any other error; later the stream breaks off.
-      const first = await dump.next();
+      const first = await dump.next().catch(async (error: unknown) => {
+        // It may have been deleted since, or be about to be: that is no failure.
+        const { allowsConnections } = await look();
+        if (allowsConnections) throw error;
+        throw new HomelabError("busy", `${params.name} lets nobody in at the moment`, {
+          hint: "homelab op list shows what is done with it.",
+        });
+      });
       audit({ action: "database.export", target: params.name });
       return { status: 200, stream: Readable.from(joined(first, dump)), type: BYTES, headers };
     },
