@@ -50,7 +50,7 @@ afterAll(async () => {
 
 describe("a dump", () => {
   test("goes out to a file that only its owner reads, and comes back whole, owned by the new owner alone", async () => {
-    const made = await home.run(["db", "export", "shop", file("shop.dump")]);
+    const made = await home.run(["db", "export", "shop", file("shop.dump"), "--yes"]);
     expect(made.exitCode, made.stderr).toBe(0);
     expect(made.stderr).toMatch(/✓ shop: .* in .*shop\.dump/);
     expect(readdirSync(folder)).toEqual(["shop.dump"]);

@@ -6,6 +6,8 @@ export default class ClosingLine implements Reporter {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const count = (state: ReturnType<TestCase["result"]>["state"]) =>
       tests.filter((test) => test.result().state === state).length;
+    for (const test of tests.filter((each) => (each.diagnostic()?.retryCount ?? 0) > 0))
+      console.log(`second try: ${test.module.relativeModuleId} > ${test.fullName}`);
     console.log(`\n${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped`);
   }
 }
